@@ -1,0 +1,1 @@
+"""The file formats of SageMaker Ground Truth; the only room that knows its JSON."""

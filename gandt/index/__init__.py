@@ -1,0 +1,1 @@
+"""Unit vectors on disk, and search over them."""

@@ -1,0 +1,1 @@
+"""The pool: where images come from and how their bytes become pixels."""

@@ -1,0 +1,1 @@
+"""Seeds and a pool in, candidates out."""

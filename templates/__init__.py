@@ -1,0 +1,1 @@
+"""Worker pages: Liquid templates with crowd elements."""
