@@ -7,15 +7,20 @@ the pool, `d` dimensions, `k` seeds of a class, `t` target classes, `q` queries.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
 __all__ = [
     "BoolArray",
     "Candidate",
+    "Embedded",
     "Embedder",
     "FloatArray",
     "HalfArray",
@@ -51,6 +56,16 @@ class Item:
     version: str
     container: str | None = None
     offset: int = 0  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What is known of an image once its vector exists."""
+
+    item: Item
+    sha256: str  # of the file's bytes
+    width: int  # pixels, EXIF orientation applied
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,10 @@ class Embedder(Protocol):
     @property
     def batch_size(self) -> int:
         """The number of images that one `encode` call runs best with."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many `encode` calls, from as many threads, keep the device busy."""
 
     def encode(self, pixels: Pixels) -> FloatArray:
         """Embed a batch.
@@ -181,4 +200,36 @@ class Selection:
     candidates: tuple[Candidate, ...]
     classes: tuple[str, ...]  # targets
     strategy: str
-    notes: tuple[str, ...] = field(default=())  # what a person should know, one sentence each
+    notes: tuple[str, ...] = ()  # what a person should know, one sentence each
+    seeds: SeedSet | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def with_notes(self, *notes: str) -> Selection:
+        """The same selection with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def to_arrow(self) -> pa.Table:
+        """A row per candidate: uri, class, rank, score, similarity, seed, why, duplicates."""
+        import pyarrow as pa
+
+        rows = self.candidates
+        return pa.table(
+            {
+                "uri": pa.array([row.uri for row in rows], pa.string()),
+                "class": pa.array([row.label for row in rows], pa.string()),
+                "rank": pa.array([row.rank for row in rows], pa.int64()),
+                "score": pa.array([row.score for row in rows], pa.float64()),
+                "similarity": pa.array([row.similarity for row in rows], pa.float64()),
+                "seed": pa.array([row.seed for row in rows], pa.string()),
+                "why": pa.array([row.why for row in rows], pa.string()),
+                "duplicates": pa.array(
+                    [list(row.duplicates) for row in rows], pa.list_(pa.string())
+                ),
+            }
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table of `to_arrow` as a DataFrame; needs pandas."""
+        return self.to_arrow().to_pandas()

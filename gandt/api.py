@@ -1,0 +1,208 @@
+"""The three calls that do the main job: `embed`, `open_index`, `select`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gandt.errors import IndexFolderError, ModelMismatch
+from gandt.index.folder import Index
+from gandt.types import Embedder, Selection
+
+if TYPE_CHECKING:
+    from gandt.index.update import Progress, UpdateReport
+
+__all__ = ["embed", "open_index", "select"]
+
+PathLike = str | os.PathLike[str]
+MAX_PIXELS = 200_000_000
+
+
+def embed(
+    pool: PathLike | Sequence[PathLike],
+    *,
+    index: PathLike = "pool.index",
+    model: str = "auto",
+    device: str = "auto",
+    runtime: Literal["auto", "torch", "openvino"] = "auto",
+    batch_size: int | None = None,
+    exact: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    column: str | None = None,
+    retry_rejected: bool = False,
+    decode_workers: int | None = None,
+    decode_in: Literal["auto", "threads", "processes"] = "auto",
+    shard_rows: int | None = None,
+    shard_seconds: float | None = None,
+    on_start: Callable[[str], None] = lambda line: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> UpdateReport:
+    """Bring an index up to date with a pool of images.
+
+    Only new and changed images are embedded; images that left the pool are no longer searched.
+    Killed at any moment, it leaves a whole index, and the next call goes on where it stopped.
+
+    Parameters
+    ----------
+    pool
+        Folders, files, globs, lists, manifests, tar shards and `s3://` prefixes, mixed freely.
+    index
+        The index folder; created where absent.
+    model
+        See `gandt.embedding.models`. `"auto"` takes the model of an index that exists, and the
+        default of the machine otherwise.
+    device
+        `"auto"`, `"cpu"`, `"cuda"` (all GPUs), `"cuda:N"` or `"mps"`.
+    runtime
+        `"auto"` takes OpenVINO for convolutional models on a CPU where it is installed.
+    exact
+        Decode JPEGs by the model's literal transform instead of the fast one.
+    max_pixels
+        Larger images are rejected before they are unpacked.
+    column
+        Column of the paths in CSV, JSONL and Parquet lists, where it cannot be guessed.
+    retry_rejected
+        Try images again that earlier runs rejected.
+    on_start, on_progress
+        Called with one line about model and device, and after every batch.
+
+    Raises
+    ------
+    PoolError, ModelError, IndexFolderError, ModelMismatch
+    """
+    from gandt.embedding.runtime import load_embedder, resolve_devices
+    from gandt.index.card import read_card
+    from gandt.index.update import update_index
+    from gandt.index.writer import SHARD_ROWS, SHARD_SECONDS
+    from gandt.pool.sources import open_pool
+
+    sources = [pool] if isinstance(pool, str | os.PathLike) else list(pool)
+    opened = open_pool(sources, column=column)
+    folder = Path(index)
+    card = read_card(folder)
+    if card is not None and model == "auto":
+        model = card.model.model
+    embedder, line = load_embedder(model, device=device, runtime=runtime, batch_size=batch_size)
+    on_start(line)
+    if decode_in == "auto":
+        decode_in = "processes" if resolve_devices(device)[0].type == "cuda" else "threads"
+    return update_index(
+        opened,
+        embedder,
+        folder,
+        exact=exact,
+        max_pixels=max_pixels,
+        retry_rejected=retry_rejected,
+        decode_workers=decode_workers,
+        decode_in=decode_in,
+        shard_rows=shard_rows or SHARD_ROWS,
+        shard_seconds=SHARD_SECONDS if shard_seconds is None else shard_seconds,
+        on_progress=on_progress,
+    )
+
+
+def open_index(folder: PathLike) -> Index:
+    """Open an index folder of gandt or clip-retrieval for reading; takes milliseconds.
+
+    Raises
+    ------
+    IndexFolderError
+        The folder is missing, damaged, or no index.
+    """
+    return Index(Path(folder))
+
+
+def select(
+    index: Index | PathLike,
+    seeds: PathLike | Sequence[PathLike] = (),
+    *,
+    prompts: Sequence[str] = (),
+    model: str | None = None,
+    device: str = "auto",
+    attribute: str | None = None,
+    exclude: Sequence[PathLike] = (),
+    other: str = "Other",
+    **options: Any,
+) -> Selection:
+    """Choose the images that are worth a person's look.
+
+    Parameters
+    ----------
+    index
+        An index, or the path of one.
+    seeds
+        Labeled examples: a folder with a folder per class, a table with path and label, or an
+        output manifest.
+    prompts
+        Texts that stand for a class, as `"rust on steel=defect"`, for models that embed texts.
+    model
+        Needed where the index does not say which model made it, or that model has moved.
+    attribute
+        The label attribute of output manifests that hold several.
+    exclude
+        Manifests, selections and tables whose images are left out.
+    other
+        The contrast class: its seeds say what is not wanted.
+    **options
+        Fields of `gandt.selection.select.SelectOptions`: `budget`, `per_class`, `strategy`,
+        `min_similarity`, `diversity`, `explore`, `duplicates`, `random_seed`.
+
+    Raises
+    ------
+    SeedError, IndexFolderError, ModelMismatch, UsageError
+    """
+    from gandt.selection.exclude import excluded_rows
+    from gandt.selection.seeds import embed_seeds, find_seeds, parse_prompt
+    from gandt.selection.select import SelectOptions, select_candidates
+
+    chosen = SelectOptions(**options)
+    opened = index if isinstance(index, Index) else open_index(index)
+    sources = [seeds] if isinstance(seeds, str | os.PathLike) else list(seeds)
+    texts = [parse_prompt(prompt) for prompt in prompts]
+    items = find_seeds([os.fspath(source) for source in sources], attribute=attribute)
+    seed_set, unreadable = embed_seeds(
+        items,
+        texts,
+        opened,
+        lambda: _embedder_of(opened, model, device),
+        other=other,
+        exact=opened.card is not None and opened.card.decoding == "exact",
+        max_pixels=MAX_PIXELS,
+    )
+    left_out = excluded_rows(opened, [os.fspath(path) for path in exclude])
+    selection = select_candidates(opened, seed_set, chosen, left_out)
+    if not unreadable:
+        return selection
+    first, reason = unreadable[0]
+    note = f"{len(unreadable)} seeds cannot be read and were left out; first: {first}: {reason}."
+    return selection.with_notes(note)
+
+
+def _embedder_of(index: Index, model: str | None, device: str) -> Embedder:
+    """The embedder that made an index; refuses any other."""
+    from gandt.embedding.runtime import load_embedder
+
+    if index.card is None:
+        if model is None:
+            raise IndexFolderError(
+                f"{index.folder} does not say which model made it; pass --model NAME:TAG, the "
+                "model that embedded it."
+            )
+        embedder, _ = load_embedder(model, device=device)
+        if embedder.card.dimension != index.dimension:
+            raise ModelMismatch(
+                f"{index.folder} holds vectors of {index.dimension} dimensions and {model} makes "
+                f"{embedder.card.dimension}; name the model that embedded it."
+            )
+        return embedder
+    card = index.card.model
+    embedder, _ = load_embedder(model or card.model, device=device)
+    if embedder.card.weights_sha256 != card.weights_sha256:
+        raise ModelMismatch(
+            f"{index.folder} was made by {card.model} (weights {card.weights_sha256[:12]}) and "
+            f"{embedder.card.model} has weights {embedder.card.weights_sha256[:12]}; the seeds "
+            "must go through the same model."
+        )
+    return embedder

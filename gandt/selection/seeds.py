@@ -1,0 +1,270 @@
+"""Labeled examples: find them, name their classes, and turn them into vectors of the index.
+
+Reads a folder with a folder per class (`seeds/cat/*.jpg`), a table (CSV, TSV, JSONL, Parquet) with
+a path and a label, a labels table of a finished round, an output manifest of a Ground Truth job,
+and text prompts where the model has a text tower. An image that the index already holds, by URI
+and unchanged on disk, is not embedded again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gandt import storage
+from gandt.embedding.decoding import DecodingOptions, start_decoder
+from gandt.embedding.extractor import extract
+from gandt.errors import SeedError, UsageError
+from gandt.groundtruth.manifest import is_manifest
+from gandt.groundtruth.output import read_labels
+from gandt.index.folder import Index
+from gandt.pool.sources import open_pool
+from gandt.tables import Table, find_column, read_rows
+from gandt.types import Embedder, FloatArray, Item, SeedSet
+
+__all__ = ["DEFAULT_OTHER", "LabeledItem", "Prompt", "embed_seeds", "find_seeds", "parse_prompt"]
+
+DEFAULT_OTHER = "Other"
+PATH_COLUMNS = ("image_path", "uri", "task", "path", "file", "filename", "image", "url")
+LABEL_COLUMNS = ("label", "class", "category", "target")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledItem:
+    """An image and its class."""
+
+    item: Item
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text that stands for a class, for models that embed texts."""
+
+    text: str
+    label: str
+
+
+def parse_prompt(value: str) -> Prompt:
+    """Parse `TEXT=CLASS`; the last `=` divides.
+
+    Raises
+    ------
+    UsageError
+        There is no `=`, or nothing on one side of it.
+    """
+    text, _, label = value.rpartition("=")
+    if not text.strip() or not label.strip():
+        raise UsageError(
+            f'--prompt {value!r}: write TEXT=CLASS, for example --prompt "rust on steel=defect".'
+        )
+    return Prompt(text.strip(), label.strip())
+
+
+def find_seeds(sources: Sequence[str], *, attribute: str | None = None) -> list[LabeledItem]:
+    """List labeled images, in a stable order, each image and class once.
+
+    Parameters
+    ----------
+    sources
+        Folders, tables and output manifests, mixed freely.
+    attribute
+        The label attribute of output manifests, where they hold several.
+
+    Raises
+    ------
+    SeedError
+        A source holds no labeled image.
+    """
+    found: list[LabeledItem] = []
+    for source in sources:
+        location = storage.normalize(source)
+        if storage.is_folder(location):
+            found += _from_folder(location)
+        elif not storage.exists(location):
+            raise SeedError(
+                f"there is nothing at {source}; name a folder with one folder of images per "
+                "class, a table with path and label, or an output manifest."
+            )
+        elif location.endswith(TABLE_SUFFIXES) and not _is_output_manifest(location):
+            found += _from_table(location)
+        else:
+            found += _from_manifest(location, attribute)
+    return list(dict.fromkeys(found))
+
+
+def _is_output_manifest(location: str) -> bool:
+    return location.endswith(".jsonl") and is_manifest(location)
+
+
+def _from_folder(folder: str) -> list[LabeledItem]:
+    root = folder.rstrip("/") + "/"
+    found, loose = [], 0
+    for item in open_pool([folder]):
+        label, slash, _ = item.uri.removeprefix(root).partition("/")
+        if slash:
+            found.append(LabeledItem(item, label))
+        else:
+            loose += 1
+    if loose and found:
+        raise SeedError(
+            f"{folder} holds {loose} images beside its class folders; move each into the folder "
+            "of its class."
+        )
+    if loose:
+        raise SeedError(
+            f"{folder} holds images but no class folders; make one folder per class, for example "
+            f"{Path(folder) / 'cat'}, and move the images there."
+        )
+    return found
+
+
+def _items(uris: Iterable[str]) -> dict[str, Item]:
+    items = {}
+    for uri in uris:
+        found = storage.stat(uri) if storage.exists(uri) else None
+        # A seed that is not there is reported with the unreadable ones, not here.
+        items[uri] = Item(uri, found.size, found.version) if found else Item(uri, -1, "")
+    return items
+
+
+def _from_table(location: str) -> list[LabeledItem]:
+    table: Table = read_rows(location)
+    paths = table.columns[find_column(table, PATH_COLUMNS, "the path of an image")]
+    labels = table.columns[find_column(table, LABEL_COLUMNS, "its label")]
+    base = location.rpartition("/")[0]
+    pairs = [
+        (path if storage.is_remote(path) or Path(path).is_absolute() else f"{base}/{path}", label)
+        for path, label in zip(paths, labels, strict=True)
+        if path and label
+    ]
+    if not pairs:
+        raise SeedError(f"{location} has no row with both a path and a label; add some.")
+    pairs = [(storage.normalize(path), label) for path, label in pairs]
+    items = _items(dict.fromkeys(path for path, _ in pairs))
+    return [LabeledItem(items[path], label) for path, label in pairs]
+
+
+def _from_manifest(location: str, attribute: str | None) -> list[LabeledItem]:
+    reading = read_labels(location, attribute=attribute)
+    if not reading.images:
+        raise SeedError(
+            f"{location} holds no labeled image under {reading.attribute!r} "
+            f"({reading.lines} lines: {reading.counts}); wait for the job, or name another file."
+        )
+    pairs = [(image.pool_uri or image.uri, image.label) for image in reading.images]
+    items = _items(dict.fromkeys(uri for uri, _ in pairs))
+    return [LabeledItem(items[uri], label) for uri, label in pairs]
+
+
+def embed_seeds(
+    items: Sequence[LabeledItem],
+    prompts: Sequence[Prompt],
+    index: Index,
+    load: Callable[[], Embedder],
+    *,
+    other: str = DEFAULT_OTHER,
+    exact: bool = False,
+    max_pixels: int = 200_000_000,
+) -> tuple[SeedSet, tuple[tuple[str, str], ...]]:
+    """Give every seed its vector.
+
+    Parameters
+    ----------
+    load
+        Called once, and only when a seed is not in the index yet.
+    other
+        Name of the contrast class; it need not have seeds.
+
+    Returns
+    -------
+    seeds, unreadable
+        `unreadable` lists the URI and the reason of seeds that could not be embedded.
+
+    Raises
+    ------
+    SeedError
+        No class to aim at is left.
+    """
+    uris = list(dict.fromkeys(seed.item.uri for seed in items))
+    known = _from_index(index, {seed.item.uri: seed.item for seed in items})
+    missing = {seed.item.uri: seed.item for seed in items if seed.item.uri not in known}
+    unreadable: list[tuple[str, str]] = []
+    if missing or prompts:
+        embedder = load()
+        options = DecodingOptions(embedder.card.preprocessing, exact, max_pixels)
+        decoder = start_decoder(options)
+        try:
+            for batch in extract(missing.values(), embedder, decoder):
+                for image, vector in zip(batch.images, batch.vectors, strict=True):
+                    known[image.item.uri] = (vector, image.sha256)
+                unreadable += [(item.uri, reason) for item, reason in batch.rejected]
+        finally:
+            decoder.close()
+    by_class: dict[str, list[tuple[str, FloatArray, str]]] = defaultdict(list)
+    for seed in items:
+        if seed.item.uri in known:
+            vector, sha256 = known[seed.item.uri]
+            by_class[seed.label].append((seed.item.uri, vector, sha256))
+    if prompts:
+        vectors = embedder.encode_text([prompt.text for prompt in prompts])
+        for prompt, vector in zip(prompts, vectors, strict=True):
+            by_class[prompt.label].append((prompt.text, vector, ""))
+    _require_targets(by_class, {seed.label for seed in items}, unreadable, len(uris), other)
+    classes = tuple(sorted(by_class))
+    seeds = SeedSet(
+        classes=classes,
+        uris=tuple(tuple(uri for uri, _, _ in by_class[name]) for name in classes),
+        vectors=tuple(np.stack([vector for _, vector, _ in by_class[name]]) for name in classes),
+        other=other if other in classes else None,
+        sha256=tuple(tuple(sha for _, _, sha in by_class[name]) for name in classes),
+    )
+    return seeds, tuple(unreadable)
+
+
+def _from_index(index: Index, items: dict[str, Item]) -> dict[str, tuple[FloatArray, str]]:
+    """Vectors and hashes of the seeds that the index holds in their present version."""
+    rows = np.setdiff1d(index.find("image_path", list(items)), index.dead)
+    uris, versions = index.uris(rows), index.values("version", rows)
+    same = [
+        place
+        for place, (uri, version) in enumerate(zip(uris, versions, strict=True))
+        # Images that cannot be read here any more (an expired bucket) are still good as seeds.
+        if items[uri].size < 0 or version in (None, items[uri].version)
+    ]
+    kept = rows[same]
+    hashes = index.values("sha256", kept)
+    return {
+        uris[place]: (vector, sha256 or "")
+        for place, vector, sha256 in zip(same, index.take(kept), hashes, strict=True)
+    }
+
+
+def _require_targets(
+    usable: dict[str, list[tuple[str, FloatArray, str]]],
+    wanted: set[str],
+    unreadable: Sequence[tuple[str, str]],
+    total: int,
+    other: str,
+) -> None:
+    reasons = f"; first: {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
+    empty = sorted(wanted - set(usable))
+    if empty:
+        raise SeedError(
+            f"class {empty[0]} has no readable seed ({len(unreadable)} of {total} seed images "
+            f"cannot be read{reasons}); replace them."
+        )
+    if not usable:
+        raise SeedError(
+            "there are no seeds; give --seeds a folder with one folder of images per class."
+        )
+    if set(usable) <= {other}:
+        raise SeedError(
+            f"all seeds are of the contrast class {other!r}, so there is nothing to look for; add "
+            "a class, or name another contrast class with --other."
+        )
