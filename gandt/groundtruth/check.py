@@ -21,8 +21,11 @@ from gandt.groundtruth.json_lines import (
     SOURCE,
     SOURCE_REF,
     UTF8_BOM,
+    ParsedLine,
+    StrictJson,
     decode_tiles,
     parse_line,
+    parse_strictly,
 )
 from gandt.groundtruth.label_rules import check_labels
 from gandt.groundtruth.reference_rules import TileIndexes, bucket_of, check_reference, check_tiles
@@ -127,12 +130,19 @@ class _Check:
         except ManifestError as error:
             self.log.add("error", "not-json", number, None, f"the line {error}", _ONE_PER_LINE)
             return
+        self.strictness(number, None, parsed)
+        self.keys(number, parsed.record)
+        self.source(number, parsed.record)
+        check_labels(self.log, number, parsed.record, self.labels, self.failed)
+
+    def strictness(self, number: int, place: str | None, parsed: ParsedLine | StrictJson) -> None:
+        """Report what lenient parsers let pass."""
         for name in parsed.repeated:
             self.log.add(
                 "error",
                 "repeated-key",
                 number,
-                name,
+                f"{place}.{name}" if place else name,
                 "the name stands twice in one object",
                 "keep one of the two",
             )
@@ -141,13 +151,10 @@ class _Check:
                 "error",
                 "not-finite",
                 number,
-                None,
+                place,
                 f"{text[:40]} is not a number that JSON knows",
                 "write null, or leave the key out",
             )
-        self.keys(number, parsed.record)
-        self.source(number, parsed.record)
-        check_labels(self.log, number, parsed.record, self.labels, self.failed)
 
     def length(self, number: int, raw: bytes) -> None:
         """Check the length of a line, in characters and in bytes."""
@@ -230,6 +237,7 @@ class _Check:
         tiles = decode_tiles(value)
         if tiles is not None:
             self.tiles += 1
+            self.strictness(number, SOURCE, parse_strictly(value))
             references = check_tiles(self.log, number, tiles, self.indexes)
             self.count_images(number, references, repeats_matter=False)
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,14 +21,19 @@ __all__ = [
     "MAX_LINE",
     "MAX_OBJECTS",
     "NONE_OF_THE_ABOVE",
+    "POOL_URI",
+    "POOL_URIS",
     "SOURCE",
     "SOURCE_REF",
     "UTF8_BOM",
     "ParsedLine",
+    "StrictJson",
     "decode_tiles",
     "dump",
+    "fits",
     "image_uris",
     "parse_line",
+    "parse_strictly",
     "read_objects",
 ]
 
@@ -37,6 +43,9 @@ MAX_OBJECTS = 100_000  # a job, unless the account's quota was raised
 
 SOURCE = "source"
 SOURCE_REF = "source-ref"
+_TILE_KEYS = (SOURCE_REF, "index")
+POOL_URI = "gandt-pool-uri"  # our own key: the image's name in the pool, where it was rewritten
+POOL_URIS = "gandt-pool-uris"  # the same for a tiled task: a list, in the order of its images
 NONE_OF_THE_ABOVE = "None of the above"  # the choice, in a tiled task, for images of no class
 UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -45,12 +54,21 @@ _LINE_BREAKS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedLine:
-    """What a line holds, and what strict JSON would object to though it could be read."""
+class StrictJson:
+    """A JSON value, and what strict JSON would object to though it could be read."""
 
-    record: dict[str, object]
+    value: object
     repeated: tuple[str, ...] = ()  # names that an object holds twice; the last value counts
     non_finite: tuple[str, ...] = ()  # NaN, Infinity, -Infinity or numbers beyond a double
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedLine:
+    """The object on a line, and what strict JSON would object to; see `StrictJson`."""
+
+    record: dict[str, object]
+    repeated: tuple[str, ...] = ()
+    non_finite: tuple[str, ...] = ()
 
 
 def dump(value: object) -> str:
@@ -76,6 +94,43 @@ def dump(value: object) -> str:
     return text
 
 
+def fits(attribute: str, line: str) -> bool:
+    """Whether a line and its longest attribute keep the limits of Ground Truth."""
+    return len(attribute) <= MAX_ATTRIBUTE and len(line.encode()) <= MAX_LINE
+
+
+def parse_strictly(text: str) -> StrictJson:
+    """Parse JSON and note repeated names and numbers that JSON does not know.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        As `json.loads` does.
+    """
+    repeated: list[str] = []
+    non_finite: list[str] = []
+
+    def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        record = dict(pairs)
+        if len(record) < len(pairs):
+            names = Counter(name for name, _ in pairs)
+            repeated.extend(name for name, count in names.items() if count > 1)
+        return record
+
+    def constant(word: str) -> float:
+        non_finite.append(word)
+        return float(word)
+
+    def number(digits: str) -> float:
+        value = float(digits)
+        if not math.isfinite(value):
+            non_finite.append(digits)
+        return value
+
+    value = json.loads(text, object_pairs_hook=build, parse_constant=constant, parse_float=number)
+    return StrictJson(value, tuple(repeated), tuple(non_finite))
+
+
 def parse_line(raw: bytes) -> ParsedLine:
     """Parse one line that should hold one JSON object.
 
@@ -85,33 +140,8 @@ def parse_line(raw: bytes) -> ParsedLine:
         With the bare reason, neither file nor line in it, where it is not UTF-8, not JSON, or not
         an object.
     """
-    repeated: list[str] = []
-    non_finite: list[str] = []
-
-    def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        record = dict(pairs)
-        if len(record) < len(pairs):
-            names = [name for name, _ in pairs]
-            repeated.extend(sorted({name for name in names if names.count(name) > 1}))
-        return record
-
-    def constant(text: str) -> float:
-        non_finite.append(text)
-        return float(text)
-
-    def number(text: str) -> float:
-        value = float(text)
-        if not math.isfinite(value):
-            non_finite.append(text)
-        return value
-
     try:
-        value = json.loads(
-            raw.decode(),
-            object_pairs_hook=build,
-            parse_constant=constant,
-            parse_float=number,
-        )
+        parsed = parse_strictly(raw.decode())
     except UnicodeDecodeError as error:
         raise ManifestError(f"is not UTF-8 text (byte {error.start + 1})") from error
     except json.JSONDecodeError as error:
@@ -120,9 +150,9 @@ def parse_line(raw: bytes) -> ParsedLine:
         ) from error
     except (RecursionError, ValueError) as error:  # very deep nesting; integers of 4,300 digits
         raise ManifestError(f"is JSON beyond what can be read ({error})") from error
-    if not isinstance(value, dict):
-        raise ManifestError(f"holds a JSON {_json_type(value)} where an object is needed")
-    return ParsedLine(value, tuple(repeated), tuple(non_finite))
+    if not isinstance(parsed.value, dict):
+        raise ManifestError(f"holds a JSON {_json_type(parsed.value)} where an object is needed")
+    return ParsedLine(parsed.value, parsed.repeated, parsed.non_finite)
 
 
 def _json_type(value: object) -> str:
@@ -161,18 +191,22 @@ def read_objects(uri: str) -> Iterator[tuple[int, dict[str, object]]]:
 def decode_tiles(source: str) -> list[object] | None:
     """Decode the text of a tiled task into its list; None where it is ordinary text.
 
-    A tiled task is a JSON list, in which at least one object names a `source-ref`.
+    A tiled task is a JSON list, in which at least one object has a `source-ref` or an `index`.
     """
     text = source.strip()
-    if not (text.startswith("[") and f'"{SOURCE_REF}"' in text):
+    if not (text.startswith("[") and any(f'"{key}"' in text for key in _TILE_KEYS)):
         return None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if isinstance(value, list) and any(isinstance(e, dict) and SOURCE_REF in e for e in value):
+    if isinstance(value, list) and any(_is_tile(e) for e in value):
         return value
     return None
+
+
+def _is_tile(element: object) -> bool:
+    return isinstance(element, dict) and any(key in element for key in _TILE_KEYS)
 
 
 def image_uris(record: dict[str, object]) -> tuple[str, ...] | None:

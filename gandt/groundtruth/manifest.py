@@ -3,80 +3,53 @@
 Writes the JSON Lines that a labeling job starts from. Two shapes exist:
 
 - One image on a line, `{"source-ref": "s3://…", …}`, for Ground Truth's built-in image tasks.
-- Tiled tasks for custom templates, `{"source": "<JSON text>"}`: one worker sees up to `group_size`
-  images at once. The text is a list of `{"source-ref", "index"}`; its first element also carries
-  `event_names`, `positive_examples`, `negative_examples` and `other_category_label`. `index` is
-  the image's place in the whole selection, so it is also the row of the selection table.
+- Tiled tasks for custom templates, `{"source": "<JSON text>"}`; see `gandt.groundtruth.tiles`.
 
 Beside `source-ref`, a line carries what Ground Truth passes through to the output manifest
 unchanged: `gandt-class`, `gandt-rank`, `gandt-score`, `gandt-why`, and `gandt-pool-uri` where the
-reference was rewritten. The prefix keeps them apart from a job's label attribute (which must
-therefore not begin with `gandt-`) and from the user's own keys; hyphens and lower case are Ground
-Truth's own habit; none begins with `$`, which it refuses. Workers do not see them: the class is a
-machine's guess and would bias them.
-
-The tiled shape is that of the original G&T, so that its templates and answers go on to work.
+reference was rewritten (`gandt-pool-uris`, a list, with tiled tasks). The prefix keeps them apart
+from a job's label attribute (which must therefore not begin with `gandt-`) and from the user's own
+keys; hyphens and lower case are Ground Truth's own habit; none begins with `$`, which it refuses.
+Workers do not see them: the class is a machine's guess and would bias them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gandt import storage
 from gandt.errors import ManifestError, UsageError
 from gandt.groundtruth.json_lines import (
     MAX_ATTRIBUTE,
-    MAX_LINE,
-    NONE_OF_THE_ABOVE,
+    POOL_URI,
+    POOL_URIS,
     SOURCE,
     SOURCE_REF,
     UTF8_BOM,
     dump,
+    fits,
     image_uris,
     parse_line,
     read_objects,
 )
+from gandt.groundtruth.tiles import TaskExamples, Tile, tile_lines
 from gandt.groundtruth.uri_map import UriMap
-from gandt.types import Candidate, SeedSet, Selection
+from gandt.types import Candidate, Selection
 
 __all__ = [
     "RESERVED_PREFIX",
     "ManifestSummary",
     "TaskExamples",
     "is_manifest",
+    "read_every_name",
     "read_source_refs",
     "write_manifest",
 ]
 
 RESERVED_PREFIX = "gandt-"  # of our own keys in a line
 _SNIFF = 1 << 19  # bytes: more than the longest legal line takes
-
-
-@dataclass(frozen=True, slots=True)
-class TaskExamples:
-    """Pictures that show a worker what is wanted, and the name of the choice "nothing of that"."""
-
-    positive: tuple[str, ...] = ()  # URIs
-    negative: tuple[str, ...] = ()  # URIs
-    other_label: str = NONE_OF_THE_ABOVE
-
-    @classmethod
-    def from_seeds(cls, seeds: SeedSet, per_class: int = 3) -> TaskExamples:
-        """Take the first seeds of each class; those of the contrast class show what is not wanted.
-
-        Seeds that are texts have nothing to show and are passed over.
-        """
-        chosen = {
-            name: tuple(uri for uri in uris if _is_uri(uri))[:per_class]
-            for name, uris in zip(seeds.classes, seeds.uris, strict=True)
-        }
-        return cls(
-            positive=tuple(uri for name in seeds.targets for uri in chosen[name]),
-            negative=chosen.get(seeds.other, ()) if seeds.other else (),
-            other_label=seeds.other or NONE_OF_THE_ABOVE,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +124,13 @@ def write_manifest(
             tuple(rewriter(uri) for uri in examples.negative),
             examples.other_label,
         )
-        lines, dropped = _tile_lines(references, selection.classes, group_size, mapped)
+        tiles = [
+            Tile(index, reference, candidate.uri)
+            for index, (candidate, reference) in enumerate(
+                zip(selection.candidates, references, strict=True)
+            )
+        ]
+        lines, dropped = tile_lines(tiles, selection.classes, group_size, mapped)
     storage.write_bytes(destination, "".join(f"{line}\n" for line in lines).encode())
     return ManifestSummary(
         destination=destination,
@@ -191,9 +170,9 @@ def _image_line(candidate: Candidate, reference: str) -> str:
         "gandt-why": candidate.why,
     }
     if reference != candidate.uri:
-        record["gandt-pool-uri"] = candidate.uri
+        record[POOL_URI] = candidate.uri
     line = dump(record)
-    if not _fits(reference, line):
+    if not fits(reference, line):
         raise ManifestError(
             f"The reference {reference[:80]}… is longer than the {MAX_ATTRIBUTE:,} characters "
             "that a manifest allows: give the file a shorter name."
@@ -204,78 +183,6 @@ def _image_line(candidate: Candidate, reference: str) -> str:
 def _short(value: float) -> float | None:
     """Six significant digits, as far as float32 goes; JSON has no NaN, so that becomes null."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
-
-
-def _tile_lines(
-    references: Sequence[str], classes: Sequence[str], group_size: int, examples: TaskExamples
-) -> tuple[list[str], tuple[str, ...]]:
-    if examples.other_label in classes:
-        raise ManifestError(
-            f"The class {examples.other_label!r} has the name of the choice for images of no "
-            "class: rename one of them."
-        )
-
-    def build(size: int, shown: TaskExamples) -> list[tuple[str, str]]:
-        return [
-            _tile_line(task, classes, shown)
-            for task in _round_robin(list(enumerate(references)), size)
-        ]
-
-    positive, negative = list(examples.positive), list(examples.negative)
-    dropped: list[str] = []
-    while True:
-        # Every task shows the same examples, or workers would not judge alike.
-        shown = TaskExamples(tuple(positive), tuple(negative), examples.other_label)
-        lines = build(group_size, shown)
-        if all(_fits(text, line) for text, line in lines):
-            return [line for _, line in lines], tuple(dropped)
-        if not positive and not negative:
-            break
-        dropped.append(positive.pop() if len(positive) >= len(negative) else negative.pop())
-    longest = max(len(text) for text, _ in lines)
-    fitting = next(
-        (
-            size
-            for size in range(group_size - 1, 0, -1)
-            if all(_fits(text, line) for text, line in build(size, shown))
-        ),
-        None,
-    )
-    advice = f"use --group-size {fitting}" if fitting else "use shorter file or class names"
-    raise ManifestError(
-        f"A task of {group_size} images takes {longest:,} characters where Ground Truth allows "
-        f"{MAX_ATTRIBUTE:,} (and {MAX_LINE:,} bytes a line): {advice}."
-    )
-
-
-def _round_robin(images: list[tuple[int, str]], group_size: int) -> Iterator[list[tuple[int, str]]]:
-    tasks = math.ceil(len(images) / group_size)
-    return (images[first::tasks] for first in range(tasks))
-
-
-def _tile_line(
-    images: list[tuple[int, str]], classes: Sequence[str], examples: TaskExamples
-) -> tuple[str, str]:
-    """Build one task; returns the text of its `source` and the whole line."""
-    tiles: list[dict[str, object]] = [
-        {SOURCE_REF: reference, "index": index} for index, reference in images
-    ]
-    tiles[0] |= {
-        "event_names": list(classes),
-        "positive_examples": list(examples.positive),
-        "negative_examples": list(examples.negative),
-        "other_category_label": examples.other_label,
-    }
-    text = dump(tiles)
-    return text, dump({SOURCE: text})
-
-
-def _fits(attribute: str, line: str) -> bool:
-    return len(attribute) <= MAX_ATTRIBUTE and len(line.encode()) <= MAX_LINE
-
-
-def _is_uri(text: str) -> bool:
-    return text.startswith("/") or "://" in text
 
 
 def is_manifest(uri: str) -> bool:
@@ -316,12 +223,35 @@ def read_source_refs(uri: str) -> Iterator[str]:
         try:
             uris = image_uris(record)
         except ManifestError as error:
-            raise ManifestError(
-                f"{uri}, line {number} {error}: repair the line or take it out."
-            ) from error
+            raise _unusable(uri, number, error) from error
         if uris is None:
             raise ManifestError(
                 f"{uri}, line {number} asks about a text, not an image: name a manifest whose "
                 f"lines hold `{SOURCE_REF}`."
             )
         yield from uris
+
+
+def read_every_name(uri: str) -> Iterator[str]:
+    """Stream all names of the images of a manifest: references, and names in the pool.
+
+    Raises
+    ------
+    ManifestError
+        At the first line that is not a task.
+    StorageError
+        Where the file cannot be read.
+    """
+    for number, record in read_objects(uri):
+        try:
+            yield from image_uris(record) or ()
+        except ManifestError as error:
+            raise _unusable(uri, number, error) from error
+        in_pool = record.get(POOL_URIS, [record.get(POOL_URI)])
+        for name in in_pool if isinstance(in_pool, list) else []:
+            if isinstance(name, str):
+                yield name
+
+
+def _unusable(uri: str, number: int, error: ManifestError) -> ManifestError:
+    return ManifestError(f"{uri}, line {number} {error}: repair the line or take it out.")

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gandt.errors import ManifestError
-from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, read_objects
+from gandt.groundtruth.json_lines import POOL_URI, SOURCE, SOURCE_REF, read_objects
 
 __all__ = [
     "LabelReading",
@@ -40,7 +40,7 @@ MIN_CONFIDENCE = 0.5  # of a class in a multi-label answer
 class LabeledImage:
     """One class of one image; an image with several classes has several of these."""
 
-    uri: str
+    uri: str  # its name in the pool where the line carries it, else the reference
     label: str  # class name
     confidence: float | None  # (0, 1]; None where it is unknown, a single worker's answer included
     human: bool | None  # False where the job labeled it automatically; None where it does not say
@@ -134,7 +134,8 @@ def read_labels(uri: str, *, attribute: str | None = None) -> LabelReading:
     passed: list[PassedLine] = []
     known = False
     for number, record in records:
-        reference = record.get(SOURCE_REF)
+        # A reference that was rewritten for the job is known in the pool by its older name.
+        reference = record.get(POOL_URI, record.get(SOURCE_REF))
         place = reference if isinstance(reference, str) else None
         known = known or name in record or f"{name}{METADATA}" in record
         try:

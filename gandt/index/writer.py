@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -28,7 +29,7 @@ from gandt.index.folder import DEAD_NAME, Index, Rejected, sorted_numbered
 from gandt.storage import atomic_path
 from gandt.types import BoolArray, Embedded, FloatArray, Item
 
-__all__ = ["IndexWriter"]
+__all__ = ["IndexWriter", "writer_lock"]
 
 KeyArray = npt.NDArray[np.uint64]
 
@@ -58,6 +59,28 @@ class _Keys:
         high = np.searchsorted(self._sorted, np.uint64(key), "right")
         found: npt.NDArray[np.intp] = self._order[low:high]
         return found
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Keep every other writer out of an index folder; readers go on.
+
+    Raises
+    ------
+    IndexFolderError
+        Another process holds the lock.
+    """
+    lock = filelock.FileLock(folder / "writer.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise IndexFolderError(
+            f"{folder} is being written by another process; wait for it to finish, or stop it."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class IndexWriter:
@@ -94,22 +117,14 @@ class IndexWriter:
         self._shard_rows = shard_rows
         self._shard_seconds = shard_seconds
         self._clock = clock
-        self._lock = filelock.FileLock(folder / "writer.lock", timeout=0)
+        self._held = ExitStack()
 
     def __enter__(self) -> IndexWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise IndexFolderError(
-                f"{self.folder} is being written by another process; wait for it to finish, or "
-                "stop it."
-            ) from None
-        try:
+        with ExitStack() as held:
+            held.enter_context(writer_lock(self.folder))
             self._open()
-        except BaseException:
-            self._lock.release()
-            raise
+            self._held = held.pop_all()
         return self
 
     def __exit__(
@@ -119,10 +134,8 @@ class IndexWriter:
         trace: TracebackType | None,
     ) -> None:
         # An interrupted run (Ctrl-C, a full disk elsewhere) still keeps what it has embedded.
-        try:
+        with self._held:
             self.flush()
-        finally:
-            self._lock.release()
 
     def _open(self) -> None:
         known = read_card(self.folder)
@@ -135,6 +148,7 @@ class IndexWriter:
             write_card(self.folder, self._card)
         else:
             _require_same(known, self._card, self.folder)
+        self._sweep()
         index = Index(self.folder)
         self._numbers = 1 + max((shard.number for shard in index.shards), default=-1)
         self._committed = index.rows
@@ -149,6 +163,12 @@ class IndexWriter:
         self._rejects: list[tuple[str, int, str, str]] = []
         self._opened = self._clock()
         self._repair_replaced()
+
+    def _sweep(self) -> None:
+        """Remove the temporary files that a killed writer left."""
+        for name in (".", "img_emb", "metadata", "rejected"):
+            for path in (self.folder / name).glob(".*.tmp*"):
+                path.unlink()
 
     @staticmethod
     def _read_keys(index: Index) -> tuple[KeyArray, KeyArray]:

@@ -305,10 +305,7 @@ def _flatten(image: Image.Image) -> Image.Image:
         return white.convert("RGB")
     if mode in {"RGB", "L"}:
         return image
-    try:
-        return image.convert("L" if mode == "1" else "RGB")
-    except ValueError as error:
-        raise BadImage(f"unsupported color mode {mode}") from error
+    return image.convert("L" if mode == "1" else "RGB")
 
 
 def _to_8_bits(values: np.ndarray) -> Pixels:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gandt import storage
 from gandt.storage import OnError, StoredObject
 
-__all__ = ["has_wildcards", "matching_folders", "matching_objects", "pattern_to_regex"]
+__all__ = ["has_wildcards", "matches", "matching_folders", "matching_objects"]
 
 _WILDCARD = re.compile(r"[*?\[]")
 
@@ -23,37 +24,22 @@ def has_wildcards(uri: str) -> bool:
     return _WILDCARD.search(uri) is not None
 
 
-def pattern_to_regex(pattern: str) -> re.Pattern[str]:
-    """Translate a pattern over whole names, folders included, into a regular expression."""
-    pieces = []
-    for segment in pattern.split("/"):
-        if segment == "**":
-            pieces.append("(?:[^/]+/)*")
-        else:
-            pieces.append(_segment(segment) + "/")
-    text = "".join(pieces).removesuffix("/")
-    if pattern.endswith("**"):
-        text += "[^/]+"  # files at any depth
-    return re.compile(text, re.DOTALL)
+def matches(pattern: str, name: str) -> bool:
+    """Whether a whole name, folders included, fits a pattern; upper and lower case differ."""
+    segments = pattern.split("/")
+    # Two "**" in a row mean the same as one, and would only be tried in every combination.
+    kept = [s for i, s in enumerate(segments) if s != "**" or segments[i - 1 : i] != ["**"]]
+    return _fits(tuple(kept), tuple(name.split("/")))
 
 
-def _segment(segment: str) -> str:
-    out, i = "", 0
-    while i < len(segment):
-        char = segment[i]
-        end = segment.find("]", i + 2) if char == "[" else -1
-        if char == "*":
-            out += "[^/]*"
-        elif char == "?":
-            out += "[^/]"
-        elif end > 0:
-            inside = segment[i + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            out += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
-            i = end
-        else:
-            out += re.escape(char)
-        i += 1
-    return out
+def _fits(pattern: tuple[str, ...], name: tuple[str, ...]) -> bool:
+    if not pattern or not name:
+        return not pattern and not name
+    if pattern[0] != "**":
+        return fnmatchcase(name[0], pattern[0]) and _fits(pattern[1:], name[1:])
+    if len(pattern) == 1:
+        return True
+    return any(_fits(pattern[1:], name[start:]) for start in range(len(name)))
 
 
 def matching_folders(pattern: str) -> list[str]:
@@ -78,10 +64,9 @@ def matching_objects(pattern: str, on_error: OnError) -> Iterator[StoredObject]:
     """
     base, rest = _fixed_part(pattern)
     if storage.is_remote(pattern) or "**" in pattern.split("/"):
-        expression = pattern_to_regex(rest)
         start = len(base.rstrip("/")) + 1
         for found in storage.list_folder(base, on_error):
-            if expression.fullmatch(found.uri, start):
+            if matches(rest, found.uri[start:]):
                 yield found
         return
     # Of a fixed depth: no need to walk through everything below.

@@ -13,7 +13,7 @@ import contextlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -28,7 +28,7 @@ from gandt.storage import StoredObject
 from gandt.tables import TABLE_SUFFIXES, find_column, read_list, read_rows
 from gandt.types import Item
 
-__all__ = ["IMAGE_SUFFIXES", "PATH_COLUMNS", "Pool", "open_pool", "read_item"]
+__all__ = ["IMAGE_SUFFIXES", "PATH_COLUMNS", "Pool", "find_items", "open_pool", "read_item"]
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
@@ -111,7 +111,7 @@ class Pool:
         that the image is gone. False for what only a list or a wildcard named, and below
         anything that could not be listed.
         """
-        return any(map(uri.startswith, self._whole)) and not any(
+        return uri.startswith(tuple(self._whole)) and not any(
             uri == gap or uri.startswith((f"{gap}/", f"{gap}#")) for gap in self._unlisted
         )
 
@@ -174,7 +174,8 @@ class Pool:
                 yield from self._filtered(found)
 
     def _shard(self, shard: StoredObject) -> Iterator[Item]:
-        self._whole.append(shard.uri + "#")
+        if not shard.uri.startswith(tuple(self._whole)):
+            self._whole.append(shard.uri + "#")
         try:
             for member in tar.members(shard):
                 suffix = PurePosixPath(member.name).suffix.lower()
@@ -253,6 +254,15 @@ def open_pool(sources: Sequence[str | os.PathLike[str]], *, column: str | None =
     return Pool([_understand(source) for source in sources], column)
 
 
+def find_items(uris: Iterable[str]) -> dict[str, Item]:
+    """Look up images by URI, members of tar shards included.
+
+    What does not exist gets a size of -1; reading it raises `BadImage` with the reason.
+    """
+    pool = Pool([])
+    return {uri: pool._entry(uri)[0] for uri in uris}
+
+
 def read_item(item: Item) -> bytes:
     """Fetch the bytes of one image.
 
@@ -271,14 +281,24 @@ def read_item(item: Item) -> bytes:
             if len(data) != item.size:
                 raise BadImage("its tar shard has become shorter since it was listed")
             return data
-        if item.size == _MISSING and (found := storage.find(item.uri)) is None:
-            folder = storage.is_folder(item.uri)
-            raise BadImage("a folder, not an image" if folder else "no such file")
-        elif item.size == _MISSING and found is not None and found.size > _MAX_BYTES:
-            raise BadImage(f"too large for an image: {found.size} bytes")
+        if item.size == _MISSING:
+            _look_again(item.uri)
         return storage.read_bytes(item.uri)
     except StorageError as error:
         raise BadImage(str(error)) from error
+
+
+def _look_again(uri: str) -> None:
+    """Say what is wrong with what a list names and could not be found, unless it is there now."""
+    found = storage.find(uri)
+    if found is not None:
+        if found.size > _MAX_BYTES:
+            raise BadImage(f"too large for an image: {found.size} bytes")
+        return
+    parts = tar.split_uri(uri)
+    if parts is not None and storage.find(parts[0]) is not None:
+        raise BadImage("its tar shard is damaged or has no such member")
+    raise BadImage("a folder, not an image" if storage.is_folder(uri) else "no such file")
 
 
 def _understand(source: str | os.PathLike[str]) -> _Source:

@@ -107,8 +107,10 @@ def _thumbnails(
     def load(uri: str) -> Thumbnail | str:
         try:
             return make_thumbnail(read_image(uri), side)
+        except LookupError:
+            return "it is no longer where the index found it"
         except (GandtError, OSError) as error:
-            return str(error) or type(error).__name__
+            return str(error).rstrip(".") or type(error).__name__
 
     distinct = list(dict.fromkeys(uris))
     with ThreadPoolExecutor(_READERS) as readers:

@@ -123,7 +123,7 @@ footer { padding-top: 22px; padding-bottom: 40px; color: var(--soft); font-size:
     --accent: #0b6e69; --accent-soft: #fff; --explore: #9a4a00; --explore-soft: #fff; }
   body { font-size: 10pt; }
   header, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
-  nav, summary { display: none; }
+  nav, .seeds summary { display: none; }
   .grid { grid-template-columns: repeat(6, 1fr); gap: 6px; }
   .card, .seeds, .head { break-inside: avoid; }
   .head, .seeds, h2, h3 { break-after: avoid; }

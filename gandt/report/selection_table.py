@@ -12,7 +12,6 @@ a list of strings.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -64,13 +63,10 @@ def write_selection_table(path: str | os.PathLike[str], selection: Selection) ->
     """
     destination = os.fspath(path)
     parquet_path = f"{destination.removesuffix('.csv')}.parquet"
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_csv_rows(selection))
+    text = "".join(f"{','.join(map(_cell, row))}\n" for row in (COLUMNS, *_csv_rows(selection)))
     columns = zip(*map(_row, selection.candidates), strict=True)
     try:
-        data = text.getvalue().encode()
+        data = text.encode()
         arrays = dict(zip(COLUMNS, columns, strict=False))
         table = pa.table({name: arrays.get(name, ()) for name in COLUMNS}, schema=_SCHEMA)
     except UnicodeEncodeError as error:
@@ -103,6 +99,13 @@ def _csv_rows(selection: Selection) -> Iterator[list[str]]:
         copies = json.dumps(list(c.duplicates), ensure_ascii=False) if c.duplicates else ""
         numbers = [_number(c.score), _number(c.similarity)]
         yield [c.uri, c.label, str(int(c.rank)), *numbers, c.seed, c.why, copies]
+
+
+def _cell(text: str) -> str:
+    # The csv module of Python before 3.13 leaves a carriage return unquoted, which cuts the row.
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _finite(value: float) -> float | None:

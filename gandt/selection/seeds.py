@@ -9,7 +9,7 @@ and unchanged on disk, is not embedded again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from gandt.errors import SeedError, UsageError
 from gandt.groundtruth.manifest import is_manifest
 from gandt.groundtruth.output import read_labels
 from gandt.index.folder import Index
-from gandt.pool.sources import open_pool
+from gandt.pool.sources import find_items, open_pool
 from gandt.tables import Table, find_column, read_rows
 from gandt.types import Embedder, FloatArray, Item, SeedSet
 
@@ -124,15 +124,6 @@ def _from_folder(folder: str) -> list[LabeledItem]:
     return found
 
 
-def _items(uris: Iterable[str]) -> dict[str, Item]:
-    items = {}
-    for uri in uris:
-        found = storage.stat(uri) if storage.exists(uri) else None
-        # A seed that is not there is reported with the unreadable ones, not here.
-        items[uri] = Item(uri, found.size, found.version) if found else Item(uri, -1, "")
-    return items
-
-
 def _from_table(location: str) -> list[LabeledItem]:
     table: Table = read_rows(location)
     paths = table.columns[find_column(table, PATH_COLUMNS, "the path of an image")]
@@ -146,7 +137,7 @@ def _from_table(location: str) -> list[LabeledItem]:
     if not pairs:
         raise SeedError(f"{location} has no row with both a path and a label; add some.")
     pairs = [(storage.normalize(path), label) for path, label in pairs]
-    items = _items(dict.fromkeys(path for path, _ in pairs))
+    items = find_items(dict.fromkeys(path for path, _ in pairs))
     return [LabeledItem(items[path], label) for path, label in pairs]
 
 
@@ -157,8 +148,8 @@ def _from_manifest(location: str, attribute: str | None) -> list[LabeledItem]:
             f"{location} holds no labeled image under {reading.attribute!r} "
             f"({reading.lines} lines: {reading.counts}); wait for the job, or name another file."
         )
-    pairs = [(image.pool_uri or image.uri, image.label) for image in reading.images]
-    items = _items(dict.fromkeys(uri for uri, _ in pairs))
+    pairs = [(image.uri, image.label) for image in reading.images]
+    items = find_items(dict.fromkeys(uri for uri, _ in pairs))
     return [LabeledItem(items[uri], label) for uri, label in pairs]
 
 

@@ -19,6 +19,7 @@ from gandt.storage import local, s3
 from gandt.storage.objects import OnError, StoredObject
 
 __all__ = [
+    "OnError",
     "StoredObject",
     "atomic_path",
     "exists",

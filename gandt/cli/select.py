@@ -1,0 +1,228 @@
+"""`gandt select`: seeds and an index become the candidates of a labeling job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gandt.cli.output import count, note, print_json
+
+__all__ = ["select"]
+
+STRATEGIES = "auto, nearest, prototype, diffusion, contrast or probe"
+
+
+def select(
+    seeds: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Labeled examples: a folder with a folder per class, a table with path and label, "
+            "a labels table, or an output manifest. May be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Text seed for CLIP models, TEXT=CLASS, as "rust on steel=defect".',
+            show_default=False,
+        ),
+    ] = None,
+    index: Annotated[Path, typer.Option(help="Index folder.")] = Path("pool.index"),
+    out: Annotated[str, typer.Option(help="Manifest to write, local or s3://.")] = (
+        "selection.manifest"
+    ),
+    budget: Annotated[int, typer.Option(min=1, help="Images to choose in all.")] = 500,
+    per_class: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images per class, instead of --budget.", show_default=False),
+    ] = None,
+    strategy: Annotated[str, typer.Option(help=STRATEGIES.capitalize() + ".")] = "auto",
+    other: Annotated[
+        str, typer.Option(help="The contrast class: its seeds say what is not wanted.")
+    ] = "Other",
+    min_similarity: Annotated[
+        float | None,
+        typer.Option(
+            min=-1, max=1, help="Stop at this cosine to the nearest seed.", show_default=False
+        ),
+    ] = None,
+    diversity: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Spread the candidates: 0 takes the best, 1 the most different."
+        ),
+    ] = 0.0,
+    explore: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the budget drawn at random.")
+    ] = 0.0,
+    duplicates: Annotated[
+        float | None,
+        typer.Option(
+            min=-1,
+            max=1,
+            help="Similarity from which images count as copies; 1 keeps all but exact ones.",
+            show_default="measured",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Manifests, selections, labels tables or lists whose images are left out.",
+            show_default=False,
+        ),
+    ] = None,
+    group_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Write tiled tasks of so many images.", show_default=False),
+    ] = None,
+    uri_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Rewrite references, as /local/photos=s3://bucket/photos.", show_default=False
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Also write a contact sheet (HTML) here.", show_default=False),
+    ] = None,
+    attribute: Annotated[
+        str | None,
+        typer.Option(help="Label attribute of output manifests with several.", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the index does not say, or its model has moved.", show_default=False
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where seeds are embedded.")] = "auto",
+    random_seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Choose the images that are worth a person's look.
+
+    Writes a Ground Truth manifest and, beside it, a table that says why each image was chosen.
+
+    Example: gandt select --seeds seeds/ --budget 200 --out round1.manifest --report round1.html
+    """
+    import gandt
+    from gandt.groundtruth.manifest import TaskExamples, write_manifest
+    from gandt.groundtruth.uri_map import UriMap
+    from gandt.report.selection_table import write_selection_table
+
+    mapping = UriMap.parse(uri_map or [])
+    selection = gandt.select(
+        index,
+        seeds or [],
+        prompts=prompt or [],
+        model=model,
+        device=device,
+        attribute=attribute,
+        exclude=exclude or [],
+        other=other,
+        budget=budget,
+        per_class=per_class,
+        strategy=strategy,
+        min_similarity=min_similarity,
+        diversity=diversity,
+        explore=explore,
+        duplicates=duplicates,
+        random_seed=random_seed,
+    )
+    assert selection.seeds is not None
+    summary = write_manifest(
+        out,
+        selection,
+        group_size=group_size,
+        uri_map=mapping,
+        examples=TaskExamples.from_seeds(selection.seeds),
+    )
+    table, parquet = write_selection_table(_beside(out, ".selection.csv"), selection)
+    notes = list(selection.notes)
+    if summary.unmapped:
+        notes.append(
+            f"{count(len(summary.unmapped), 'image')} fit no --uri-map rule and keep their "
+            f"reference; first: {summary.unmapped[0]}."
+        )
+    if summary.dropped_examples:
+        notes.append(
+            f"{count(len(summary.dropped_examples), 'example picture')} left out of the tasks to "
+            "keep within Ground Truth's limit of 20,000 characters."
+        )
+    if report is not None:
+        notes += _write_report(report, selection, index)
+    if json:
+        print_json(
+            {
+                "manifest": out,
+                "table": table,
+                "parquet": parquet,
+                "report": str(report) if report else None,
+                "tasks": summary.tasks,
+                "images": summary.images,
+                "strategy": selection.strategy,
+                "classes": {name: _chosen(selection, name) for name in selection.classes},
+                "notes": notes,
+            }
+        )
+        return
+    for name in selection.classes:
+        chosen = [row for row in selection.candidates if row.label == name]
+        span = ""
+        if chosen:
+            values = [row.similarity for row in chosen]
+            span = f", similarity {max(values):.2f} to {min(values):.2f}"
+        copies = sum(len(row.duplicates) for row in chosen)
+        if copies:
+            span += f", standing for {count(copies, 'copy', 'copies')} more"
+        typer.echo(f"{name:<16} {count(len(chosen), 'candidate')}{span}")
+    tasks = f" in {count(summary.tasks, 'tiled task')}" if group_size else ""
+    typer.echo(f"manifest         {out}: {count(summary.images, 'image')}{tasks}")
+    typer.echo(f"table            {table}")
+    if report is not None:
+        typer.echo(f"contact sheet    {report}")
+    for line in notes:
+        note(f"note: {line}")
+
+
+def _chosen(selection: object, name: str) -> int:
+    from gandt.types import Selection
+
+    assert isinstance(selection, Selection)
+    return sum(row.label == name for row in selection.candidates)
+
+
+def _beside(out: str, suffix: str) -> str:
+    return out.removesuffix(".manifest") + suffix
+
+
+def _write_report(path: Path, selection: object, index: Path) -> list[str]:
+    from gandt.pool.sources import find_items, read_item
+    from gandt.report.contact_sheet import write_contact_sheet
+    from gandt.types import Selection
+
+    assert isinstance(selection, Selection) and selection.seeds is not None
+    uris = [row.uri for row in selection.candidates]
+    uris += [uri for group in selection.seeds.uris for uri in group]
+    items = find_items(uris)
+    summary = write_contact_sheet(
+        path,
+        selection,
+        selection.seeds,
+        read_image=lambda uri: read_item(items[uri]),
+        title=f"Candidates from {index.name}",
+        facts=[
+            ("index", str(index)),
+            ("strategy", selection.strategy),
+            ("candidates", f"{len(selection.candidates):,}"),
+        ],
+    )
+    if not summary.unreadable:
+        return []
+    uri, reason = summary.unreadable[0]
+    return [
+        f"{len(summary.unreadable)} pictures cannot be shown in {path}; first: {uri}: {reason}."
+    ]

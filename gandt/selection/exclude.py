@@ -1,0 +1,74 @@
+"""What was labeled already or sent before: read from any file that names images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from gandt import storage
+from gandt.errors import UsageError
+from gandt.groundtruth.manifest import is_manifest, read_every_name
+from gandt.index.folder import Index
+from gandt.pool.sources import PATH_COLUMNS, open_pool
+from gandt.tables import find_column, read_rows
+from gandt.types import IntArray
+
+__all__ = ["excluded_rows"]
+
+# Selection tables name the copies that a candidate stands for; a labeled image answers for them.
+COPIES = "duplicates"
+
+
+def excluded_rows(index: Index, files: Sequence[str]) -> IntArray:
+    """Sorted rows of the index that the files name.
+
+    Parameters
+    ----------
+    files
+        Manifests, selection tables, labels tables and lists of paths; also folders of images.
+
+    Raises
+    ------
+    UsageError
+        A file does not exist or names no images.
+    """
+    names: set[str] = set()
+    for file in files:
+        location = storage.normalize(file)
+        if not (storage.exists(location) or storage.is_folder(location)):
+            raise UsageError(f"--exclude {file}: there is no such file; check the path.")
+        names.update(_names(location))
+    return index.find("image_path", sorted(names)) if names else np.empty(0, dtype=np.int64)
+
+
+def _names(location: str) -> list[str]:
+    if not storage.is_folder(location):
+        if location.endswith((".manifest", ".jsonl")) and is_manifest(location):
+            return [_absolute(name) for name in read_every_name(location)]
+        if location.endswith((".csv", ".tsv", ".jsonl", ".parquet")):
+            table = read_rows(location, (*PATH_COLUMNS, "task", COPIES))
+            paths = table.columns[find_column(table, (*PATH_COLUMNS, "task"), "image paths")]
+            names = [path for path in paths if path]
+            for cell in table.columns.get(COPIES, []):
+                names += _copies(cell)
+            base = location.rpartition("/")[0]
+            return [_absolute(name, base) for name in names]
+    return [item.uri for item in open_pool([location])]
+
+
+def _copies(cell: str | None) -> list[str]:
+    if not cell:
+        return []
+    try:
+        value = json.loads(cell)
+    except ValueError:
+        return []
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _absolute(name: str, base: str | None = None) -> str:
+    if "://" in name or name.startswith("/"):
+        return name
+    return storage.normalize(f"{base}/{name}" if base else name)

@@ -1,0 +1,321 @@
+"""From seeds and an index to the candidates of one round.
+
+The steps, each in its own module: shortlist the pool where it is large (index), score by a
+strategy, leave out what is known already, spread, let classes take turns under their quotas, and
+collapse near-copies. The same index, seeds and random seed give the same candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gandt.errors import SeedError, UsageError
+from gandt.index.ann import open_search
+from gandt.index.folder import Index
+from gandt.index.search import sample_rows
+from gandt.selection.context import Context
+from gandt.selection.diversity import marginal_relevance
+from gandt.selection.duplicates import THRESHOLD, Copies, copies_of_seeds
+from gandt.selection.quota import draft, even_split, rank_orders
+from gandt.selection.spaces import center
+from gandt.selection.strategies import strategy
+from gandt.types import BoolArray, Candidate, FloatArray, IntArray, SeedSet, Selection
+
+__all__ = ["SelectOptions", "select_candidates"]
+
+SHORTLIST = 20_000  # rows that strategies look at; a pool up to this size is looked at whole
+BACKGROUND = 10_000  # rows that stand for the whole pool where it is larger
+SPREAD = 8  # times the quota: how far down a ranking diversity may reach
+
+
+@dataclass(frozen=True, slots=True)
+class SelectOptions:
+    """What a person may ask for.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range.
+    """
+
+    budget: int = 500  # images in all
+    per_class: int | None = None  # images of each class, instead of the budget
+    strategy: str = "auto"
+    min_similarity: float | None = None  # cosine to the nearest seed of the class
+    diversity: float = 0.0  # 0 takes the best, 1 the most different
+    explore: float = 0.0  # share of the images that is drawn at random
+    duplicates: float | None = None  # centered cosine from which images are copies
+    random_seed: int = 0
+    shortlist: int = SHORTLIST
+
+    def __post_init__(self) -> None:
+        strategy(self.strategy)
+        for name, least in (("budget", 1), ("per_class", 1), ("shortlist", 1), ("random_seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; it must be at least {least}.")
+        for name in ("diversity", "explore"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 0 to 1.")
+        if self.duplicates is not None and self.duplicates <= 0:
+            raise UsageError(f"duplicates is {self.duplicates}; it must be above 0.")
+
+
+@dataclass(slots=True)
+class _Round:
+    """What the steps of one selection share."""
+
+    index: Index
+    seeds: SeedSet
+    options: SelectOptions
+    rows: IntArray  # (n,) of the index, that strategies look at
+    context: Context
+    eligible: BoolArray  # (n,)
+    notes: list[str]
+
+    def similarity(self, target: int, places: IntArray) -> FloatArray:
+        """`(len(places), k)` cosines to the seeds of a target class."""
+        cosines: FloatArray = self.context.candidates[places] @ self.context.seeds[target].T
+        return cosines
+
+
+def select_candidates(
+    index: Index, seeds: SeedSet, options: SelectOptions, left_out: IntArray
+) -> Selection:
+    """Choose the candidates of a round.
+
+    Parameters
+    ----------
+    left_out
+        Rows that must not be chosen: labeled already, or sent before.
+
+    Raises
+    ------
+    SeedError
+        The seeds have another dimension than the index.
+    UsageError
+        Nothing is left to choose from.
+    """
+    targets = seeds.targets
+    by_name = dict(zip(seeds.classes, seeds.vectors, strict=True))
+    if any(vectors.shape[1] != index.dimension for vectors in seeds.vectors):
+        raise SeedError(
+            f"the seeds have {seeds.vectors[0].shape[1]} dimensions and {index.folder} has "
+            f"{index.dimension}; embed both with the same model."
+        )
+    known = np.zeros(index.rows, dtype=np.bool_)
+    known[left_out] = True
+    in_pool = _rows_of_seeds(index, seeds)
+    notes = []
+    fresh = np.setdiff1d(in_pool[~known[in_pool]], index.dead)
+    if len(fresh):
+        notes.append(f"{_count(len(fresh), 'image')} of the pool are seeds themselves; left out.")
+    if len(left_out):
+        notes.append(f"{_count(len(np.setdiff1d(left_out, index.dead)), 'image')} excluded.")
+    known[in_pool] = True
+    groups = [by_name[name] for name in targets]
+    rows, background = _look_at(index, groups, options, known)
+    if not len(rows):
+        raise UsageError(
+            f"{index.folder} holds no image that is neither a seed nor excluded; embed more, or "
+            "exclude less."
+        )
+    candidates = index.take(rows)
+    context = Context(
+        candidates=candidates,
+        background=candidates if background is None else index.take(background),
+        targets=targets,
+        seeds=tuple(groups),
+        contrast=by_name[seeds.other]
+        if seeds.other
+        else np.empty((0, index.dimension), dtype=np.float32),
+        random_seed=options.random_seed,
+    )
+    round_ = _Round(index, seeds, options, rows, context, ~known[rows], notes)
+    return _choose(round_)
+
+
+def _rows_of_seeds(index: Index, seeds: SeedSet) -> IntArray:
+    uris = [uri for group in seeds.uris for uri in group]
+    hashes = [sha for group in seeds.sha256 for sha in group]
+    return np.union1d(index.find("image_path", uris), index.find("sha256", hashes))
+
+
+def _look_at(
+    index: Index, groups: Sequence[FloatArray], options: SelectOptions, known: BoolArray
+) -> tuple[IntArray, IntArray | None]:
+    """Rows for the strategies, and rows that stand for the pool (None: the same)."""
+    rng = np.random.default_rng([options.random_seed, 1])
+    if index.live_rows <= options.shortlist:
+        # Rows that may not be chosen still shape the neighbor graph, so they stay in sight.
+        return np.setdiff1d(np.arange(index.rows, dtype=np.int64), index.dead), None
+    quota = options.per_class or -(-options.budget // len(groups))
+    count = max(options.shortlist // len(groups), 4 * quota)
+    settings = index.card.search if index.card else {}
+    search = open_search(index, index.folder, settings)
+    rows = search.shortlist(groups, count, exclude=known)
+    return rows, sample_rows(index, BACKGROUND, rng)
+
+
+def _choose(round_: _Round) -> Selection:
+    options, context = round_.options, round_.context
+    mean = context.moments.mean
+    threshold = THRESHOLD if options.duplicates is None else options.duplicates
+    hashes = [value or "" for value in round_.index.values("sha256", round_.rows)]
+    _leave_out_copies_of_seeds(round_, hashes, threshold)
+
+    targets = range(len(context.targets))
+    total = options.per_class * len(targets) if options.per_class else options.budget
+    drawn_at_random = round(options.explore * total)
+    scores = strategy(options.strategy)(context)
+    orders = rank_orders(scores, _eligible(round_))
+    if options.per_class:
+        each = options.per_class - round(options.explore * options.per_class)
+        quotas: Sequence[int] = [each] * len(targets)
+    else:
+        quotas = even_split(total - drawn_at_random, len(targets))
+    if options.diversity:
+        spread = center(context.candidates, context.moments)
+        orders = tuple(
+            _spread(order, scores[target], spread, SPREAD * quotas[target], options.diversity)
+            for target, order in enumerate(orders)
+        )
+    copies = Copies(context.candidates, mean, hashes, threshold)
+    taken = draft(
+        orders,
+        quotas,
+        pooled=options.per_class is None,
+        scores=scores,
+        accept=copies.accept,
+    )
+    for order, chosen in zip(orders, taken, strict=True):
+        copies.sweep(order[: 2 * len(chosen) + 256])
+
+    found: list[list[Candidate]] = []
+    for target, chosen in enumerate(taken):
+        found.append(_candidates(round_, target, chosen, scores[target], copies))
+    explored = _explore(round_, drawn_at_random, {int(row) for part in taken for row in part})
+    for candidate in explored:
+        group = found[context.targets.index(candidate.label)]
+        group.append(replace(candidate, rank=len(group) + 1))
+    candidates = tuple(candidate for group in found for candidate in group)
+    round_.notes += _shortfall(round_, total, len(candidates))
+    hidden = sum(len(candidate.duplicates) for candidate in candidates)
+    if hidden:
+        round_.notes.append(f"{_count(hidden, 'near-copy', 'near-copies')} set aside.")
+    return Selection(
+        candidates, context.targets, options.strategy, tuple(round_.notes), round_.seeds
+    )
+
+
+def _leave_out_copies_of_seeds(round_: _Round, hashes: Sequence[str], threshold: float) -> None:
+    every_seed = np.concatenate(round_.seeds.vectors)
+    known = [sha for group in round_.seeds.sha256 for sha in group]
+    copied = copies_of_seeds(
+        round_.context.candidates,
+        every_seed,
+        round_.context.moments.mean,
+        sha256=hashes,
+        seed_sha256=known,
+        threshold=threshold,
+    )
+    number = int((copied & round_.eligible).sum())
+    if number:
+        round_.notes.append(f"{_count(number, 'near-copy', 'near-copies')} of seeds left out.")
+    round_.eligible &= ~copied
+
+
+def _eligible(round_: _Round) -> BoolArray:
+    """`(t, n)`: what each class may take."""
+    least = round_.options.min_similarity
+    targets = range(len(round_.context.targets))
+    if least is None:
+        return np.broadcast_to(round_.eligible, (len(targets), len(round_.rows)))
+    every = np.arange(len(round_.rows))
+    near = [round_.similarity(target, every).max(axis=1) >= least for target in targets]
+    allowed: BoolArray = round_.eligible & np.stack(near)
+    return allowed
+
+
+def _spread(
+    order: IntArray, scores: FloatArray, vectors: FloatArray, reach: int, weight: float
+) -> IntArray:
+    """Reorder the head of a ranking so that its picks differ; the tail stays behind it."""
+    head, tail = order[:reach], order[reach:]
+    picked = marginal_relevance(scores[head], vectors[head], len(head), weight)
+    return np.concatenate([head[picked], tail])
+
+
+def _candidates(
+    round_: _Round, target: int, chosen: IntArray, scores: FloatArray, copies: Copies
+) -> list[Candidate]:
+    if not len(chosen):
+        return []
+    name = round_.context.targets[target]
+    seed_uris = round_.seeds.uris[round_.seeds.classes.index(name)]
+    cosines = round_.similarity(target, chosen)
+    nearest = cosines.argmax(axis=1)
+    uris = round_.index.uris(round_.rows[chosen])
+    behind = [copies.of(int(place)) for place in chosen]
+    names = iter(
+        round_.index.uris(round_.rows[np.array([c for of in behind for c in of], dtype=np.int64)])
+    )
+    return [
+        Candidate(
+            uri=uris[number],
+            label=name,
+            rank=number + 1,
+            score=float(scores[place]),
+            similarity=float(cosines[number, nearest[number]]),
+            seed=seed_uris[int(nearest[number])],
+            why=round_.options.strategy,
+            duplicates=tuple(next(names) for _ in behind[number]),
+        )
+        for number, place in enumerate(chosen.tolist())
+    ]
+
+
+def _explore(round_: _Round, count: int, taken: set[int]) -> list[Candidate]:
+    """Draw images uniformly from all that may be chosen, whatever their score.
+
+    Where the pool was shortlisted the draw is over the whole pool all the same: only so do the
+    answers say something about what no strategy would show.
+    """
+    if not count:
+        return []
+    index, context = round_.index, round_.context
+    rng = np.random.default_rng([round_.options.random_seed, 2])
+    blocked = {int(round_.rows[place]) for place in taken}
+    blocked |= set(round_.rows[~round_.eligible].tolist())
+    drawn = rng.permutation(sample_rows(index, min(index.live_rows, count + len(blocked)), rng))
+    rows = np.array([row for row in drawn.tolist() if row not in blocked][:count], dtype=np.int64)
+    vectors, uris = index.take(rows), index.uris(rows)
+    out = []
+    for vector, uri in zip(vectors, uris, strict=True):
+        best = [seeds @ vector for seeds in context.seeds]
+        target = int(np.argmax([values.max() for values in best]))
+        name = context.targets[target]
+        seed = int(best[target].argmax())
+        similarity = float(best[target][seed])
+        seed_uri = round_.seeds.uris[round_.seeds.classes.index(name)][seed]
+        out.append(Candidate(uri, name, 0, similarity, similarity, seed_uri, "explore"))
+    return out
+
+
+def _shortfall(round_: _Round, wanted: int, got: int) -> list[str]:
+    if got >= wanted:
+        return []
+    options = round_.options
+    reason = (
+        f"no other image reaches a similarity of {options.min_similarity:g}"
+        if options.min_similarity is not None
+        else "the pool holds no more that are neither seeds, copies nor excluded"
+    )
+    return [f"{got:,} of {wanted:,} wanted: {reason}."]
+
+
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

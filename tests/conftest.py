@@ -1,0 +1,101 @@
+"""Fixtures that several rooms share: real images, an embedder whose vectors can be worked out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from PIL import Image
+
+from gandt.types import FloatArray, ModelCard, Pixels, Preprocessing
+
+# Read once at import by the hub's client: no test waits for a network.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Timings on shared machines say nothing; what is slow shows in --durations.
+settings.register_profile(
+    "gandt", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("gandt")
+
+DATA = Path(os.environ.get("GANDT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Labeled image sets for measuring; not part of the project."""
+    if not DATA.is_dir():
+        pytest.skip(f"no labeled image sets at {DATA}; name their folder with GANDT_DATA")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's credentials, settings or model cache."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+
+
+class MeanColor:
+    """An embedder that sees the mean color alone, so expected vectors can be written down."""
+
+    batch_size = 4
+    concurrency = 2
+
+    def __init__(self, weights: str = "0" * 64) -> None:
+        self.card = ModelCard(
+            "mean-color",
+            weights,
+            4,
+            Preprocessing(32, "crop", 1.0, "bicubic", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        )
+
+    def encode(self, pixels: Pixels) -> FloatArray:
+        means = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
+        vectors = np.concatenate([means, np.full((len(pixels), 1), 0.1)], axis=1)
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    def encode_text(self, texts: Sequence[str]) -> FloatArray:
+        raise NotImplementedError("colors have no words")
+
+
+@pytest.fixture
+def mean_color() -> MeanColor:
+    return MeanColor()
+
+
+def paint(path: Path, color: tuple[int, int, int], *, size: tuple[int, int] = (48, 40)) -> Path:
+    """Write a picture of one color with a little grain, so that files differ."""
+    grain = np.random.default_rng(sum(color) + len(path.name)).integers(-4, 5, (*size[::-1], 3))
+    values = np.clip(np.array(color) + grain, 0, 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.fixture
+def colors(tmp_path: Path) -> Path:
+    """A pool of 60 small pictures: reds, greens and blues of many shades."""
+    rng = np.random.default_rng(7)
+    for number in range(60):
+        color = rng.integers(0, 90, 3)
+        color[number % 3] = rng.integers(160, 256)
+        paint(
+            tmp_path / "pool" / f"{number:03d}.png", (int(color[0]), int(color[1]), int(color[2]))
+        )
+    return tmp_path / "pool"
+
+
+@pytest.fixture(scope="session")
+def textiles() -> Iterator[Path]:
+    """The simulated textiles of conformal-clip-data: real files, a test dependency."""
+    package = pytest.importorskip(
+        "conformal_clip_data", reason="pip install 'gandt[test]' brings conformal-clip-data"
+    )
+    yield Path(package.__file__).parent / "data" / "textile_images" / "simulated"
