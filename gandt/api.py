@@ -206,15 +206,17 @@ def select(
 
 def _embedder_of(index: Index, model: str | None, device: str) -> Embedder:
     """The embedder that made an index; refuses any other."""
-    from gandt.embedding.runtime import load_embedder
+    from gandt.embedding.runtime import Runtime, load_embedder
 
+    # Converting a model takes longer than embedding a few seeds in torch; the vectors are equal.
+    runtime: Runtime = "torch"
     if index.card is None:
         if model is None:
             raise IndexFolderError(
                 f"{index.folder} does not say which model made it; pass --model NAME:TAG, the "
                 "model that embedded it."
             )
-        embedder, _ = load_embedder(model, device=device)
+        embedder, _ = load_embedder(model, device=device, runtime=runtime)
         if embedder.card.dimension != index.dimension:
             raise ModelMismatch(
                 f"{index.folder} holds vectors of {index.dimension} dimensions and {model} makes "
@@ -222,7 +224,7 @@ def _embedder_of(index: Index, model: str | None, device: str) -> Embedder:
             )
         return embedder
     card = index.card.model
-    embedder, _ = load_embedder(model or card.model, device=device)
+    embedder, _ = load_embedder(model or card.model, device=device, runtime=runtime)
     if embedder.card.weights_sha256 != card.weights_sha256:
         raise ModelMismatch(
             f"{index.folder} was made by {card.model} (weights {card.weights_sha256[:12]}) and "

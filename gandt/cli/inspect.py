@@ -42,7 +42,7 @@ def info(
 
 def validate(
     file: Annotated[str, typer.Argument(help="A manifest, local or s3://.", show_default=False)],
-    max_findings: Annotated[int, typer.Option(min=1, help="Findings to print of each kind.")] = 20,
+    max_findings: Annotated[int, typer.Option(min=1, help="Findings to print of each kind.")] = 3,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as errors do.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
@@ -63,6 +63,9 @@ def validate(
     else:
         for finding in report.findings:
             typer.echo(str(finding))
+        hidden = report.errors + report.warnings - len(report.findings)
+        if hidden:
+            typer.echo(f"… and {hidden:,} more of the same kinds (--max-findings)")
         for line in report.describe():
             typer.echo(line)
     if failed:

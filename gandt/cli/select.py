@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gandt.cli.output import count, note, print_json
+
+if TYPE_CHECKING:
+    from gandt.types import Selection
 
 __all__ = ["select"]
 
@@ -144,8 +147,8 @@ def select(
     notes = list(selection.notes)
     if summary.unmapped:
         notes.append(
-            f"{count(len(summary.unmapped), 'image')} fit no --uri-map rule and keep their "
-            f"reference; first: {summary.unmapped[0]}."
+            f"{count(len(summary.unmapped), 'reference')} fit no --uri-map rule and stay as they "
+            f"are; first: {summary.unmapped[0]}."
         )
     if summary.dropped_examples:
         notes.append(
@@ -188,10 +191,7 @@ def select(
         note(f"note: {line}")
 
 
-def _chosen(selection: object, name: str) -> int:
-    from gandt.types import Selection
-
-    assert isinstance(selection, Selection)
+def _chosen(selection: Selection, name: str) -> int:
     return sum(row.label == name for row in selection.candidates)
 
 
@@ -199,15 +199,17 @@ def _beside(out: str, suffix: str) -> str:
     return out.removesuffix(".manifest") + suffix
 
 
-def _write_report(path: Path, selection: object, index: Path) -> list[str]:
+def _write_report(path: Path, selection: Selection, index: Path) -> list[str]:
+    from gandt.api import open_index
     from gandt.pool.sources import find_items, read_item
     from gandt.report.contact_sheet import write_contact_sheet
-    from gandt.types import Selection
 
-    assert isinstance(selection, Selection) and selection.seeds is not None
+    assert selection.seeds is not None
     uris = [row.uri for row in selection.candidates]
     uris += [uri for group in selection.seeds.uris for uri in group]
     items = find_items(uris)
+    opened = open_index(index)
+    model = opened.card.model.model if opened.card else "not stated"
     summary = write_contact_sheet(
         path,
         selection,
@@ -215,9 +217,10 @@ def _write_report(path: Path, selection: object, index: Path) -> list[str]:
         read_image=lambda uri: read_item(items[uri]),
         title=f"Candidates from {index.name}",
         facts=[
-            ("index", str(index)),
-            ("strategy", selection.strategy),
             ("candidates", f"{len(selection.candidates):,}"),
+            ("pool", count(opened.live_rows, "image")),
+            ("strategy", selection.strategy),
+            ("model", model),
         ],
     )
     if not summary.unreadable:

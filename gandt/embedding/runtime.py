@@ -24,7 +24,7 @@ from gandt.embedding.models import ImageModel, load_model, quiet, resolve_auto
 from gandt.errors import MissingExtra, ModelError, UsageError
 from gandt.types import Embedder, FloatArray, ModelCard, Pixels, Preprocessing
 
-__all__ = ["OpenVinoEmbedder", "TorchEmbedder", "load_embedder", "resolve_devices"]
+__all__ = ["OpenVinoEmbedder", "Runtime", "TorchEmbedder", "load_embedder", "resolve_devices"]
 
 Runtime = Literal["auto", "torch", "openvino"]
 

@@ -60,7 +60,7 @@ class SearchSettings:
     vectors: int  # in the index: rows that were alive then
     dimension: int
     nprobe: int
-    oversampling: int  # rows looked at per row wanted
+    oversampling: int  # rows looked at per row wanted, of `recall_at` at least
     recall: float  # measured
     recall_at: int  # rows per query in that measurement
     recall_wanted: float
@@ -137,8 +137,8 @@ class AnnIndex:
         whole pool; then the search is exact.
         """
         unit = unit_rows(queries, self.store.dimension)
-        wanted = k * self.settings.oversampling
-        if k <= 0 or len(unit) * wanted >= self.settings.rows:
+        wanted = self._depth(k)
+        if k <= 0 or len(unit) == 0 or len(unit) * wanted >= self.settings.rows:
             return exact.search(self.store, unit, k, exclude=exclude)
         tail = exact.search(self.store, unit, k, exclude=exclude, first_row=self.settings.rows)
         selector, allowed = self._selector(exclude)
@@ -162,7 +162,7 @@ class AnnIndex:
         searching for each vector's best misses only what the index misses.
         """
         total = sum(len(group) for group in groups)
-        if count <= 0 or total * count * self.settings.oversampling >= self.settings.rows:
+        if count <= 0 or total * self._depth(count) >= self.settings.rows:
             return exact.shortlist(self.store, groups, count, exclude=exclude)
         chosen: list[IntArray] = []
         for group in groups:
@@ -174,6 +174,14 @@ class AnnIndex:
                 _, first = np.unique(ids[order], return_index=True)
                 chosen.append(ids[order][np.sort(first)[:count]])
         return np.unique(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.int64)
+
+    def _depth(self, k: int) -> int:
+        """Rows to look at for `k` results: no fewer than in the measurement of the recall.
+
+        Coarse codes tell near rows from far ones, not the nearest from the near, so a few results
+        need as deep a look as a hundred.
+        """
+        return max(k, self.settings.recall_at) * self.settings.oversampling
 
     def ranked(
         self, unit: FloatArray, k: int, wanted: int, selector: Any, allowed: int

@@ -1,7 +1,10 @@
 """Candidates that differ from one another: maximal marginal relevance and k-center.
 
-Both pick one row at a time and remember for each row only how near it is to its nearest pick, so a
-pick costs one product of `n x d` and memory is `n`, whatever the number of picks.
+Both pick the row of highest value, and a row's value only ever falls as others are picked. So the
+next picks come from a working set of the highest values as long as one there is above all values
+outside, and the whole pool is brought up to date for many picks at once (lazy greedy: Minoux,
+"Accelerated greedy algorithms", 1978). The picks are those of the plain greedy rule; memory is `n`
+numbers and the working set, whatever the number of picks.
 """
 
 from __future__ import annotations
@@ -10,6 +13,10 @@ import numpy as np
 
 from gandt.errors import UsageError
 from gandt.types import FloatArray, IntArray
+
+_WORKING = 4096  # rows that picks come from between two passes over all
+_PICKS = 64  # between two passes at most
+_BLOCK = 8192  # rows of a pass at a time
 
 __all__ = ["k_center", "marginal_relevance"]
 
@@ -46,14 +53,7 @@ def marginal_relevance(
     lowest = relevance.min(initial=np.inf)
     scaled = (relevance - lowest) / spread if spread > 0 else np.zeros(len(relevance))
     worth = ((1 - weight) * scaled).astype(np.float32)
-    nearest = np.full(len(vectors), -1.0, np.float32)  # cosine to the nearest pick
-    picks: list[int] = []
-    for _ in range(min(count, len(vectors))):
-        pick = int((worth - np.float32(weight) * nearest).argmax())
-        picks.append(pick)
-        worth[pick] = -np.inf
-        np.maximum(nearest, vectors @ vectors[pick], out=nearest)
-    return np.array(picks, np.int64)
+    return _greedy(worth, weight, vectors, count, np.full(len(vectors), -1.0, np.float32))
 
 
 def k_center(
@@ -79,14 +79,47 @@ def k_center(
     """
     nearest = np.full(len(vectors), -2.0, np.float32)
     if covered is not None and len(covered):
-        for row in covered:
-            np.maximum(nearest, vectors @ row, out=nearest)
+        _bring_up_to_date(nearest, vectors, covered)
     elif len(vectors):
         nearest[first] = -3.0
+    return _greedy(np.zeros(len(vectors), np.float32), 1.0, vectors, count, nearest)
+
+
+def _greedy(
+    worth: FloatArray, weight: float, vectors: FloatArray, count: int, nearest: FloatArray
+) -> IntArray:
+    """Pick the highest `worth - weight * nearest`, where `nearest` is a row's best cosine so far.
+
+    Changes `worth` and `nearest`, both `(n,)`.
+    """
+    n, scale = len(vectors), np.float32(weight)
     picks: list[int] = []
-    for _ in range(min(count, len(vectors))):
-        pick = int(nearest.argmin())
-        picks.append(pick)
-        np.maximum(nearest, vectors @ vectors[pick], out=nearest)
-        nearest[pick] = np.inf  # also where its own cosine came out under 1 by rounding
+    while len(picks) < min(count, n):
+        value = worth - scale * nearest
+        working = np.arange(n)
+        outside = -np.inf  # the highest value that is not in the working set
+        if n > _WORKING:
+            parted = np.argpartition(-value, _WORKING)
+            outside = float(value[parted[_WORKING:]].max())
+            # The very best is in it even where many rows tie; in row order, so ties go by row.
+            working = np.unique(np.append(parted[:_WORKING], value.argmax()))
+        rows, near, own = vectors[working], nearest[working], worth[working]
+        fresh: list[int] = []
+        while len(fresh) < min(_PICKS, count - len(picks), len(working)):
+            current = own - scale * near
+            best = int(current.argmax())
+            if fresh and current[best] <= outside:
+                break
+            fresh.append(int(working[best]))
+            own[best] = -np.inf
+            np.maximum(near, rows @ rows[best], out=near)
+        worth[fresh] = -np.inf
+        _bring_up_to_date(nearest, vectors, vectors[fresh])
+        picks += fresh
     return np.array(picks, np.int64)
+
+
+def _bring_up_to_date(nearest: FloatArray, vectors: FloatArray, added: FloatArray) -> None:
+    for start in range(0, len(vectors), _BLOCK):
+        part = nearest[start : start + _BLOCK]
+        np.maximum(part, (vectors[start : start + _BLOCK] @ added.T).max(axis=1), out=part)

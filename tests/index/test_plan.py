@@ -44,7 +44,7 @@ def planned(rows, dimension, memory, **options):
         (10_000_000, 8 * GB, "IVF16384,SQ8"),
         (10_000_000, 4 * GB, "IVF16384,SQ4"),
         (10_000_000, 2 * GB, "IVF8192,RaBitQ"),
-        (10_000_000, GB // 2 + GB // 8, "IVF2048,PQ64x4fs"),
+        (10_000_000, GB // 2 + GB // 8, "IVF4096,PQ64x4fs"),
         (100_000_000, 16 * GB, "IVF32768_HNSW32,RaBitQ"),
         (100_000_000, 8 * GB, "IVF32768_HNSW32,PQ64x4fs"),
     ],

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.errors import UsageError
+from gandt.selection import diversity
 from gandt.selection.diversity import k_center, marginal_relevance
 from gandt.selection.spaces import unit
 
@@ -61,6 +62,27 @@ def test_each_pick_is_the_best_there_is(seed: int, rows: int, count: int, weight
         value = (1 - weight) * scaled - weight * cosines[:, picks[:place]].max(axis=1)
         left = np.setdiff1d(np.arange(rows), picks[:place])
         assert value[picks[place]] >= value[left].max() - 1e-5
+
+
+@pytest.mark.parametrize("working", [1, 7, 10_000])
+def test_the_working_set_does_not_change_the_picks(
+    working: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    vectors = unit(rng.normal(size=(300, 8)).astype(np.float32))
+    relevance = rng.random(300).astype(np.float32)
+    expected = [int(relevance.argmax())]
+    for _ in range(99):
+        nearest = (vectors @ vectors[expected].T).max(axis=1)
+        value = 0.6 * (relevance - relevance.min()) / np.ptp(relevance) - 0.4 * nearest
+        value[expected] = -np.inf
+        expected.append(int(value.argmax()))
+    monkeypatch.setattr(diversity, "_WORKING", working)
+    assert marginal_relevance(relevance, vectors, 100, 0.4).tolist() == expected
+    spread = k_center(vectors, 100, first=3)
+    nearest = (vectors @ vectors[spread[:50]].T).max(axis=1)
+    nearest[spread[:50]] = np.inf
+    assert spread[50] == nearest.argmin()
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7))
