@@ -79,7 +79,7 @@ def embed(
     PoolError, ModelError, IndexFolderError, ModelMismatch
     """
     from gandt.embedding.decoding import cores
-    from gandt.embedding.runtime import load_embedder, resolve_devices
+    from gandt.embedding.lazy import LazyEmbedder
     from gandt.index.card import read_card
     from gandt.index.plan import parse_bytes
     from gandt.index.refresh import plan_sentence, refresh_search, report_sentence
@@ -91,12 +91,19 @@ def embed(
     opened = open_pool(sources, column=column)
     folder = Path(index)
     card = read_card(folder)
-    if card is not None and model == "auto":
-        model = card.model.model
-    embedder, line = load_embedder(model, device=device, runtime=runtime, batch_size=batch_size)
-    on_start(line)
-    if decode_in == "auto":
-        decode_in = "processes" if resolve_devices(device)[0].type == "cuda" else "threads"
+
+    def load(name: str) -> Embedder:
+        from gandt.embedding.runtime import load_embedder
+
+        loaded, line = load_embedder(name, device=device, runtime=runtime, batch_size=batch_size)
+        on_start(line)
+        return loaded
+
+    if card is not None and model in ("auto", card.model.model):
+        known = card.model
+        embedder: Embedder = LazyEmbedder(known, lambda: load(known.model))
+    else:
+        embedder = load(model)
     budget = parse_bytes(memory)
     report = update_index(
         opened,

@@ -110,6 +110,10 @@ class Embedder(Protocol):
     def concurrency(self) -> int:
         """How many `encode` calls, from as many threads, keep the device busy."""
 
+    @property
+    def device(self) -> str:
+        """The kind of device it runs on: `"cpu"`, `"cuda"` or `"mps"`."""
+
     def encode(self, pixels: Pixels) -> FloatArray:
         """Embed a batch.
 

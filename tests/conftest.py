@@ -46,6 +46,7 @@ class MeanColor:
     """An embedder that sees the mean color alone, so expected vectors can be written down."""
 
     batch_size = 4
+    device = "cpu"
     concurrency = 2
 
     def __init__(self, weights: str = "0" * 64) -> None:

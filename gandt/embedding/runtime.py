@@ -205,6 +205,7 @@ class TorchEmbedder:
         batch_size: int | None = None,
     ) -> None:
         self._model = model
+        self.device = devices[0].type
         self._slots: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
         self._concurrency = 0
         sizes = []
@@ -278,6 +279,8 @@ class OpenVinoEmbedder:
 
     The model is converted once in a few seconds; layout and normalization run inside of it.
     """
+
+    device = "cpu"
 
     def __init__(self, model: ImageModel, *, batch_size: int | None = None) -> None:
         import openvino as ov

@@ -8,10 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from gandt.embedding.decoding import DecodingOptions, start_decoder
+from gandt.embedding.decoding import Decoder, DecodingOptions, start_decoder
 from gandt.embedding.extractor import extract
 from gandt.index.card import IndexCard
 from gandt.index.writer import SHARD_ROWS, SHARD_SECONDS, IndexWriter
@@ -108,7 +109,7 @@ def update_index(
     max_pixels: int = 200_000_000,
     retry_rejected: bool = False,
     decode_workers: int | None = None,
-    decode_in: Literal["threads", "processes"] = "threads",
+    decode_in: Literal["auto", "threads", "processes"] = "auto",
     shard_rows: int = SHARD_ROWS,
     shard_seconds: float = SHARD_SECONDS,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -123,6 +124,9 @@ def update_index(
         Decode by the model's literal transform instead of the fast one.
     retry_rejected
         Try images again that earlier runs rejected; otherwise only when they have changed.
+    decode_in
+        `"auto"` takes processes beside a GPU, which eats faster than one process can serve, and
+        threads elsewhere.
     on_progress
         Called after every batch, in the caller's thread.
 
@@ -154,7 +158,6 @@ def update_index(
         started = time.perf_counter()
         recent: deque[tuple[float, int]] = deque([(started, 0)])
         ahead = _Ahead(pending())
-        decoder = start_decoder(options, workers=decode_workers, kind=decode_in)
 
         def progress() -> Progress:
             now = time.perf_counter()
@@ -172,18 +175,27 @@ def update_index(
                 waiting=min(1.0, waited / (now - started)) if now > started else 0.0,
             )
 
+        decoder: Decoder | None = None
         try:
-            for batch in extract(ahead, embedder, decoder):
-                writer.add(batch.images, batch.vectors)
-                for item, reason in batch.rejected:
-                    writer.reject(item, reason)
-                embedded += len(batch.images)
-                rejected += len(batch.rejected)
-                waited += batch.waited
-                on_progress(progress())
+            items = iter(ahead)
+            first = next(items, None)
+            if first is not None:  # else the model need not even be loaded
+                kind = decode_in
+                if kind == "auto":
+                    kind = "processes" if embedder.device == "cuda" else "threads"
+                decoder = start_decoder(options, workers=decode_workers, kind=kind)
+                for batch in extract(chain([first], items), embedder, decoder):
+                    writer.add(batch.images, batch.vectors)
+                    for item, reason in batch.rejected:
+                        writer.reject(item, reason)
+                    embedded += len(batch.images)
+                    rejected += len(batch.rejected)
+                    waited += batch.waited
+                    on_progress(progress())
         finally:
             ahead.close()
-            decoder.close()
+            if decoder is not None:
+                decoder.close()
         gone = writer.finish(pool.covers)
         return UpdateReport(
             progress=progress(),
