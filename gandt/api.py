@@ -90,6 +90,8 @@ def embed(
     sources = [pool] if isinstance(pool, str | os.PathLike) else list(pool)
     opened = open_pool(sources, column=column)
     folder = Path(index)
+    if folder.exists() and not folder.is_dir():
+        raise IndexFolderError(f"{folder} is a file; name a folder, new or with an index in it.")
     card = read_card(folder)
 
     def load(name: str) -> Embedder:
@@ -207,7 +209,8 @@ def select(
     if not unreadable:
         return selection
     first, reason = unreadable[0]
-    note = f"{len(unreadable)} seeds cannot be read and were left out; first: {first}: {reason}."
+    number = "1 seed" if len(unreadable) == 1 else f"{len(unreadable):,} seeds"
+    note = f"{number} cannot be read and stay out; first: {first}: {reason}."
     return selection.with_notes(note)
 
 

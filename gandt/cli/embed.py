@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gandt.cli.output import count, duration, note, print_json, show_progress
+from gandt.errors import IndexFolderError
 
-__all__ = ["embed"]
+if TYPE_CHECKING:
+    from gandt.index.folder import Index
+    from gandt.index.update import UpdateReport
+
+__all__ = ["EMBED_EXAMPLE", "embed"]
+
+EMBED_EXAMPLE = "gandt embed photos/ more/*.jpg --index pool.index"
 
 
 class Runtime(str, Enum):
@@ -33,6 +40,7 @@ def embed(
     pool: Annotated[
         list[str],
         typer.Argument(
+            metavar="POOL",
             help="Folders, images, globs, lists (txt, csv, jsonl, parquet), manifests, tar shards, "
             "s3://bucket/prefix; mixed freely.",
             show_default=False,
@@ -91,11 +99,9 @@ def embed(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Embed a pool of images into an index, or bring an index up to date.
+    """Embed a pool of images, or bring its index up to date.
 
     Only new and changed images are embedded. Interrupt it at any moment and run it again.
-
-    Example: gandt embed photos/ more/*.jpg --index pool.index
     """
     import gandt
 
@@ -139,9 +145,16 @@ def embed(
                 "ignored": report.ignored,
             }
         )
-        return
+    else:
+        _say(report, opened)
+    if not opened.live_rows:
+        raise IndexFolderError(_why_empty(opened))
+
+
+def _say(report: UpdateReport, index: Index) -> None:
+    done = report.progress
     rate = f" ({done.embedded / done.seconds:.0f} images/s)" if done.embedded else ""
-    typer.echo(f"embedded  {done.embedded:,} images in {duration(done.seconds)}{rate}")
+    typer.echo(f"embedded  {count(done.embedded, 'image')} in {duration(done.seconds)}{rate}")
     if done.known:
         typer.echo(f"known     {done.known:,} unchanged")
     if report.gone:
@@ -152,7 +165,9 @@ def embed(
             if report.skipped_rejected
             else ""
         )
-        typer.echo(f"rejected  {report.rejected_in_all:,}{again}; `gandt info {index}` says why")
+        typer.echo(
+            f"rejected  {report.rejected_in_all:,}{again}; `gandt info {index.folder}` says why"
+        )
     if report.ignored:
         kinds = ", ".join(f"{suffix or 'no suffix'} {n:,}" for suffix, n in report.ignored.items())
         typer.echo(f"ignored   files that are no images: {kinds}")
@@ -160,4 +175,13 @@ def embed(
         typer.echo(f"problem   {uri}: {reason}")
     if len(report.problems) > 5:
         typer.echo(f"problem   … and {len(report.problems) - 5:,} more")
-    typer.echo(f"index     {index}: {count(opened.live_rows, 'image')} to search")
+    typer.echo(f"index     {index.folder}: {count(index.live_rows, 'image')} to search")
+
+
+def _why_empty(index: Index) -> str:
+    rejected = list(index.rejected())
+    first = f"; first: {rejected[0].uri}: {rejected[0].reason}" if rejected else ""
+    return (
+        f"{index.folder} holds no image to search, for none of {count(len(rejected), 'image')} "
+        f"could be embedded{first}."
+    )

@@ -9,7 +9,10 @@ import typer
 
 from gandt.cli.output import note, print_json
 
-__all__ = ["info", "validate"]
+__all__ = ["INFO_EXAMPLE", "VALIDATE_EXAMPLE", "info", "validate"]
+
+INFO_EXAMPLE = "gandt info pool.index --rejected"
+VALIDATE_EXAMPLE = "gandt validate selection.manifest"
 
 SHOWN_REJECTED = 10
 
@@ -21,10 +24,7 @@ def info(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Say what an index holds: images, model, rejected images, search.
-
-    Example: gandt info pool.index --rejected
-    """
+    """Say what an index holds: images, model, rejected images, search."""
     from gandt.index.describe import describe
 
     facts = describe(index)
@@ -49,8 +49,6 @@ def validate(
     """Check a manifest against every limit of SageMaker Ground Truth.
 
     Names line, key and remedy of each finding. Exit code 1 where a job would refuse or fail.
-
-    Example: gandt validate selection.manifest
     """
     from dataclasses import asdict
 

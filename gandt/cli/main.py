@@ -7,15 +7,17 @@ before a command needs it, so `gandt --help` answers at once.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
 from gandt._version import __version__
-from gandt.cli.embed import embed
-from gandt.cli.inspect import info, validate
-from gandt.cli.select import select
+from gandt.cli.embed import EMBED_EXAMPLE, embed
+from gandt.cli.inspect import INFO_EXAMPLE, VALIDATE_EXAMPLE, info, validate
+from gandt.cli.select import SELECT_EXAMPLE, select
 from gandt.errors import GandtError
 
 __all__ = ["app", "main"]
@@ -25,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # loading rich's Markdown and tracebacks takes longer than all the rest
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -55,10 +57,31 @@ def _program(
         os.environ["GANDT_DEBUG"] = "1"
 
 
-app.command()(embed)
-app.command()(select)
-app.command()(info)
-app.command()(validate)
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """Say after Ctrl-C what was kept; typer itself would leave without a word."""
+
+    @functools.wraps(command)
+    def run(*args: object, **kwargs: object) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            typer.echo(
+                "gandt: stopped. What was committed is kept; run the same command to go on.",
+                err=True,
+            )
+            raise typer.Exit(130) from None
+
+    return run
+
+
+for _command, _example in (
+    (embed, EMBED_EXAMPLE),
+    (select, SELECT_EXAMPLE),
+    (info, INFO_EXAMPLE),
+    (validate, VALIDATE_EXAMPLE),
+):
+    # \b keeps the lines as they are, so that an example can be copied.
+    app.command(epilog=f"\b\nExample:\n  {_example}")(_interruptible(_command))
 
 
 def main() -> None:
@@ -66,15 +89,14 @@ def main() -> None:
     try:
         app()
     except GandtError as error:
-        if os.environ.get("GANDT_DEBUG"):
-            raise
-        typer.echo(f"gandt: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo(
-            "gandt: stopped. What was committed is kept; run the same command to go on.", err=True
-        )
-        sys.exit(130)
-    except BrokenPipeError:  # `gandt info | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        _fail(str(error), error.exit_code)
+    except OSError as error:  # a full disk, a folder that may not be written
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; make room or give access, and run it again.", 1)
+
+
+def _fail(sentence: str, exit_code: int) -> None:
+    if os.environ.get("GANDT_DEBUG"):
+        raise
+    typer.echo(f"gandt: {sentence}", err=True)
+    sys.exit(exit_code)

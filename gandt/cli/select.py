@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gandt.cli.output import count, note, print_json
+from gandt.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
     from gandt.types import Selection
 
-__all__ = ["select"]
+__all__ = ["SELECT_EXAMPLE", "select"]
+
+SELECT_EXAMPLE = (
+    "gandt select --seeds seeds/ --budget 200 \\\n    --out round1.manifest --report round1.html"
+)
 
 STRATEGIES = "auto, nearest, prototype, diffusion, contrast or probe"
 
@@ -21,6 +26,7 @@ def select(
     seeds: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="PATH",
             help="Labeled examples: a folder with a folder per class, a table with path and label, "
             "a labels table, or an output manifest. May be given several times.",
             show_default=False,
@@ -29,7 +35,8 @@ def select(
     prompt: Annotated[
         list[str] | None,
         typer.Option(
-            help='Text seed for CLIP models, TEXT=CLASS, as "rust on steel=defect".',
+            metavar="TEXT=CLASS",
+            help='Text seed for CLIP models, as "rust on steel=defect".',
             show_default=False,
         ),
     ] = None,
@@ -42,7 +49,7 @@ def select(
         int | None,
         typer.Option(min=1, help="Images per class, instead of --budget.", show_default=False),
     ] = None,
-    strategy: Annotated[str, typer.Option(help=STRATEGIES.capitalize() + ".")] = "auto",
+    strategy: Annotated[str, typer.Option(help=f"One of {STRATEGIES}.")] = "auto",
     other: Annotated[
         str, typer.Option(help="The contrast class: its seeds say what is not wanted.")
     ] = "Other",
@@ -73,6 +80,7 @@ def select(
     exclude: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="PATH",
             help="Manifests, selections, labels tables or lists whose images are left out.",
             show_default=False,
         ),
@@ -84,7 +92,9 @@ def select(
     uri_map: Annotated[
         list[str] | None,
         typer.Option(
-            help="Rewrite references, as /local/photos=s3://bucket/photos.", show_default=False
+            metavar="FROM=TO",
+            help="Rewrite references, as /local/photos=s3://bucket/photos.",
+            show_default=False,
         ),
     ] = None,
     report: Annotated[
@@ -108,14 +118,17 @@ def select(
     """Choose the images that are worth a person's look.
 
     Writes a Ground Truth manifest and, beside it, a table that says why each image was chosen.
-
-    Example: gandt select --seeds seeds/ --budget 200 --out round1.manifest --report round1.html
     """
     import gandt
     from gandt.groundtruth.manifest import TaskExamples, write_manifest
     from gandt.groundtruth.uri_map import UriMap
     from gandt.report.selection_table import write_selection_table
 
+    if not seeds and not prompt:
+        raise UsageError(
+            "there are no seeds; give --seeds a folder with one folder of images per class, a "
+            "table or an output manifest, or --prompt a text."
+        )
     mapping = UriMap.parse(uri_map or [])
     selection = gandt.select(
         index,
@@ -136,6 +149,10 @@ def select(
         random_seed=random_seed,
     )
     assert selection.seeds is not None
+    if not len(selection):
+        raise ManifestError(
+            f"no image was chosen, so {out} is not written: {' '.join(selection.notes)}"
+        )
     summary = write_manifest(
         out,
         selection,
@@ -227,5 +244,5 @@ def _write_report(path: Path, selection: Selection, index: Path) -> list[str]:
         return []
     uri, reason = summary.unreadable[0]
     return [
-        f"{len(summary.unreadable)} pictures cannot be shown in {path}; first: {uri}: {reason}."
+        f"{count(len(summary.unreadable), 'picture')} cannot be shown in {path}; first: {uri}: {reason}."
     ]

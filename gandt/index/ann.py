@@ -2,8 +2,8 @@
 
 `search.faiss` beside the stored vectors holds an inverted file with compressed codes (see
 `plan.py`); its settings live in `index.json` under `search`. The codes only say which rows are
-worth a look: those are ranked by their stored vectors, so every score is exact, the same bits that
-exact search gives, and only a row that was never looked at can be missing.
+worth a look: those are ranked by their stored vectors, so every score is the same bits that exact
+search gives, and only a row that was never looked at can be missing.
 
 What is guaranteed: no dead or excluded row is returned; rows appended after the build are found
 (they are searched exactly); a query gets `k` rows wherever that many are allowed; ties go to the
@@ -37,6 +37,10 @@ __all__ = [
 
 FILE_NAME = "search.faiss"
 _PAIRS = 1 << 20  # (query, row) pairs looked at together; bounds memory
+# Measured on two server cores, to choose between the two ways of searching:
+_LOOK_SECONDS = 1e-6  # to rank one found row by its stored vector
+_SCAN_SECONDS = 2e-10  # to read and widen one stored number
+_MULTIPLY_SECONDS = 2e-11  # and to multiply it with one query's
 
 
 class NeighborIndex(Protocol):
@@ -138,7 +142,7 @@ class AnnIndex:
         """
         unit = unit_rows(queries, self.store.dimension)
         wanted = self._depth(k)
-        if k <= 0 or len(unit) == 0 or len(unit) * wanted >= self.settings.rows:
+        if k <= 0 or len(unit) == 0 or self._scan_is_cheaper(len(unit), wanted):
             return exact.search(self.store, unit, k, exclude=exclude)
         tail = exact.search(self.store, unit, k, exclude=exclude, first_row=self.settings.rows)
         selector, allowed = self._selector(exclude)
@@ -162,7 +166,7 @@ class AnnIndex:
         searching for each vector's best misses only what the index misses.
         """
         total = sum(len(group) for group in groups)
-        if count <= 0 or total * self._depth(count) >= self.settings.rows:
+        if count <= 0 or self._scan_is_cheaper(total, self._depth(count)):
             return exact.shortlist(self.store, groups, count, exclude=exclude)
         chosen: list[IntArray] = []
         for group in groups:
@@ -182,6 +186,12 @@ class AnnIndex:
         need as deep a look as a hundred.
         """
         return max(k, self.settings.recall_at) * self.settings.oversampling
+
+    def _scan_is_cheaper(self, queries: int, wanted: int) -> bool:
+        """Whether looking up that many rows costs more than one exact pass over the store."""
+        scanned = self.settings.rows * self.settings.dimension
+        scan = scanned * (_SCAN_SECONDS + queries * _MULTIPLY_SECONDS)
+        return queries * wanted * _LOOK_SECONDS >= scan
 
     def ranked(
         self, unit: FloatArray, k: int, wanted: int, selector: Any, allowed: int

@@ -127,9 +127,10 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not folder.is_dir():
+            there = "is a file, not an index folder" if folder.exists() else "does not exist"
             raise IndexFolderError(
-                f"{folder} is not a folder; create an index with `gandt embed PHOTOS "
-                f"--index {folder}`."
+                f"{folder} {there}; name an index folder, or create one with `gandt embed PHOTOS "
+                "--index FOLDER`."
             )
         self.card: IndexCard | None = read_card(folder)
         self.shards = list_shards(folder)

@@ -3,10 +3,11 @@
 Reads a `VectorStore` (memory-mapped float16 shards), writes nothing, and needs no index. Every
 function streams the rows once, whatever the pool's size, in a few dozen megabytes.
 
-What is guaranteed: `search` returns exactly the `k` best rows by the cosine of the stored vectors,
-ties by the lower row number, and its scores are those of `kernel.exact_scores`, the same on every
-machine. `best_similarity` and `shortlist` work on float32 products, whose last digit may change
-with the number of queries in a call or the machine, never with how the rows are split into shards.
+What is guaranteed: `search` returns exactly the `k` best rows by the scores of
+`kernel.exact_scores`, ties by the lower row number; a score depends on its two vectors alone.
+`best_similarity` and `shortlist` work on float32 matrix products, whose last digit may change with
+the number of queries in a call, never with how the rows are split into shards. Another processor
+may round the last digit of either differently.
 """
 
 from __future__ import annotations

@@ -93,8 +93,13 @@ def find_seeds(sources: Sequence[str], *, attribute: str | None = None) -> list[
             )
         elif location.endswith(TABLE_SUFFIXES) and not _is_output_manifest(location):
             found += _from_table(location)
-        else:
+        elif is_manifest(location):
             found += _from_manifest(location, attribute)
+        else:
+            raise SeedError(
+                f"{source} is neither a table (CSV, TSV, JSONL, Parquet) nor an output manifest; "
+                "name one, or a folder with one folder of images per class."
+            )
     return list(dict.fromkeys(found))
 
 

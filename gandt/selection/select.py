@@ -74,6 +74,7 @@ class _Round:
     rows: IntArray  # (n,) of the index, that strategies look at
     context: Context
     eligible: BoolArray  # (n,)
+    known: IntArray  # rows of the index, looked at or not, that are seeds or excluded
     notes: list[str]
 
     def similarity(self, target: int, places: IntArray) -> FloatArray:
@@ -118,7 +119,7 @@ def select_candidates(
     known[in_pool] = True
     groups = [by_name[name] for name in targets]
     rows, background = _look_at(index, groups, options, known)
-    if not len(rows):
+    if known[rows].all():
         raise UsageError(
             f"{index.folder} holds no image that is neither a seed nor excluded; embed more, or "
             "exclude less."
@@ -134,7 +135,8 @@ def select_candidates(
         else np.empty((0, index.dimension), dtype=np.float32),
         random_seed=options.random_seed,
     )
-    round_ = _Round(index, seeds, options, rows, context, ~known[rows], notes)
+    out_of_question = np.flatnonzero(known).astype(np.int64)
+    round_ = _Round(index, seeds, options, rows, context, ~known[rows], out_of_question, notes)
     return _choose(round_)
 
 
@@ -197,12 +199,15 @@ def _choose(round_: _Round) -> Selection:
     found: list[list[Candidate]] = []
     for target, chosen in enumerate(taken):
         found.append(_candidates(round_, target, chosen, scores[target], copies))
-    explored = _explore(round_, drawn_at_random, {int(row) for part in taken for row in part})
+    spoken_for = {int(place) for part in taken for place in part}
+    spoken_for |= {copy for place in tuple(spoken_for) for copy in copies.of(place)}
+    explored = _explore(round_, drawn_at_random, spoken_for)
     for candidate in explored:
         group = found[context.targets.index(candidate.label)]
         group.append(replace(candidate, rank=len(group) + 1))
     candidates = tuple(candidate for group in found for candidate in group)
     round_.notes += _shortfall(round_, total, len(candidates))
+    round_.notes += _empty_handed(context.targets, found, total)
     hidden = sum(len(candidate.duplicates) for candidate in candidates)
     if hidden:
         round_.notes.append(f"{_count(hidden, 'near-copy', 'near-copies')} set aside.")
@@ -289,7 +294,7 @@ def _explore(round_: _Round, count: int, taken: set[int]) -> list[Candidate]:
     index, context = round_.index, round_.context
     rng = np.random.default_rng([round_.options.random_seed, 2])
     blocked = {int(round_.rows[place]) for place in taken}
-    blocked |= set(round_.rows[~round_.eligible].tolist())
+    blocked |= set(round_.rows[~round_.eligible].tolist()) | set(round_.known.tolist())
     drawn = rng.permutation(sample_rows(index, min(index.live_rows, count + len(blocked)), rng))
     rows = np.array([row for row in drawn.tolist() if row not in blocked][:count], dtype=np.int64)
     vectors, uris = index.take(rows), index.uris(rows)
@@ -315,6 +320,21 @@ def _shortfall(round_: _Round, wanted: int, got: int) -> list[str]:
         else "the pool holds no more that are neither seeds, copies nor excluded"
     )
     return [f"{got:,} of {wanted:,} wanted: {reason}."]
+
+
+def _empty_handed(
+    targets: Sequence[str], found: Sequence[Sequence[Candidate]], wanted: int
+) -> list[str]:
+    without = [name for name, group in zip(targets, found, strict=True) if not group]
+    if not without or len(without) == len(targets):
+        return []
+    reason = (
+        f"; the budget of {wanted} is smaller than the number of classes, {len(targets)}"
+        if wanted < len(targets)
+        else ""
+    )
+    more = f" and {len(without) - 5} more" if len(without) > 5 else ""
+    return [f"no candidate for {', '.join(without[:5])}{more}{reason}."]
 
 
 def _count(number: int, noun: str, plural: str | None = None) -> str:

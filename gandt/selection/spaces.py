@@ -54,16 +54,18 @@ def moments(rows: FloatArray) -> Moments:
             np.empty(0, np.float32),
         )
     mean = sample.mean(axis=0, dtype=np.float64)
-    offsets = (sample - mean).astype(np.float64)
-    total = float((offsets**2).sum()) / len(sample)  # the sum of all variances
+    offsets = sample - mean.astype(np.float32)
+    total = float(np.square(offsets).sum(dtype=np.float64)) / len(
+        sample
+    )  # the sum of all variances
     if len(sample) <= dimension:
         # The smaller Gram matrix has the same positive eigenvalues.
-        values, vectors = np.linalg.eigh(offsets @ offsets.T / len(sample))
+        values, vectors = np.linalg.eigh((offsets @ offsets.T).astype(np.float64) / len(sample))
         axes = offsets.T @ vectors / np.sqrt(np.maximum(values, _TINY) * len(sample))
     else:
-        values, axes = np.linalg.eigh(offsets.T @ offsets / len(sample))
+        values, axes = np.linalg.eigh((offsets.T @ offsets).astype(np.float64) / len(sample))
     values, axes = values[::-1], axes[:, ::-1]
-    count = min(_AXES, int((values > max(1e-7 * total, _TINY)).sum()))
+    count = min(_AXES, int((values > max(1e-6 * total, _TINY)).sum()))
     mean_variance = total / max(min(len(sample) - 1, dimension), 1)
     shrunk = (1 - _SHRINKAGE) * values[:count] + _SHRINKAGE * mean_variance
     return Moments(

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -175,8 +176,8 @@ def compare_ann(
             seconds = best_of(
                 2 * rounds,
                 {
-                    "raw": lambda part=part: index.candidates(part, NEIGHBORS, nprobe),
-                    "gandt": lambda part=part: index.search(part, NEIGHBORS),
+                    "raw": partial(index.candidates, part, NEIGHBORS, nprobe),
+                    "gandt": partial(index.search, part, NEIGHBORS),
                 },
             )
             what = f"{plan.factory}, {count} queries, recall@100 {recall:.3f}"
@@ -203,10 +204,8 @@ def compare_cdist(folder: Path, queries: FloatArray, rounds: int) -> str:
 
 
 def row(what: str, against: str, ours: float, theirs: float, target: str) -> str:
-    if "faster" in target:
-        ratio = f"{theirs / ours:.1f}x faster"
-    else:
-        ratio = f"{ours / theirs:.2f}x"
+    faster = "faster" in target
+    ratio = f"{theirs / ours:.1f}x faster" if faster else f"{ours / theirs:.2f}x"
     return f"| {what} | {ours:.3f} s | {against} | {theirs:.3f} s | {ratio} | {target} |"
 
 

@@ -54,7 +54,8 @@ def test_vectors_do_not_depend_on_the_batch(bundled: ImageModel, pixels: Pixels)
 def test_several_devices_share_the_work(bundled: ImageModel, pixels: Pixels) -> None:
     one = TorchEmbedder(bundled, [torch.device("cpu")])
     two = TorchEmbedder(bundled, [torch.device("cpu"), torch.device("cpu")])
-    assert (one.concurrency, two.concurrency) == (1, 2)
+    assert one.concurrency >= 1
+    assert two.concurrency == max(2, one.concurrency)
     np.testing.assert_allclose(two.encode(pixels), one.encode(pixels), atol=1e-6)
     np.testing.assert_allclose(two.encode(pixels), one.encode(pixels), atol=1e-6)
 
@@ -71,7 +72,7 @@ def test_a_model_without_text_says_so(bundled: ImageModel) -> None:
         embedder.encode_text(["rust"])
 
 
-def test_openvino_is_taken_for_convolutions_where_it_is_installed() -> None:
+def test_openvino_is_taken_on_a_cpu_where_it_is_installed() -> None:
     pytest.importorskip("openvino", reason="pip install 'gandt[openvino]' brings OpenVINO")
     embedder, line = load_embedder(device="cpu")
     assert isinstance(embedder, OpenVinoEmbedder)
