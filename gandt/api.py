@@ -210,7 +210,7 @@ def select(
         return selection
     first, reason = unreadable[0]
     number = "1 seed" if len(unreadable) == 1 else f"{len(unreadable):,} seeds"
-    note = f"{number} cannot be read and stay out; first: {first}: {reason}."
+    note = f"{number} left out as unreadable; first: {first}: {reason}."
     return selection.with_notes(note)
 
 

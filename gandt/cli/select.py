@@ -244,5 +244,6 @@ def _write_report(path: Path, selection: Selection, index: Path) -> list[str]:
         return []
     uri, reason = summary.unreadable[0]
     return [
-        f"{count(len(summary.unreadable), 'picture')} cannot be shown in {path}; first: {uri}: {reason}."
+        f"{count(len(summary.unreadable), 'picture')} cannot be shown in {path}; first: {uri}: "
+        f"{reason}."
     ]

@@ -68,8 +68,11 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
             else np.lib.format.read_array_header_2_0
         )
         shape, fortran_order, dtype = read(file)
+        missing = file.tell() + int(np.prod(shape)) * dtype.itemsize - path.stat().st_size
     if fortran_order or len(shape) != 2 or dtype not in (np.float16, np.float32):
         raise ValueError(f"holds {dtype} of shape {shape}, not rows of float16")
+    if missing > 0:
+        raise ValueError(f"its last {missing:,} bytes are missing")
     return shape, dtype
 
 
@@ -95,8 +98,8 @@ def list_shards(folder: Path) -> tuple[Shard, ...]:
             (rows, dimension), _ = _header(path)
         except (OSError, ValueError) as error:
             raise IndexFolderError(
-                f"{path} is no shard of vectors ({error}); delete it and its metadata, "
-                "then run gandt embed again to embed those images anew."
+                f"{path} is no shard of vectors ({error}); restore it from a copy, or embed into a "
+                "new folder."
             ) from error
         metadata = folder / "metadata" / f"metadata_{digits}.parquet"
         if shards and dimension != shards[0].dimension:
@@ -197,13 +200,15 @@ class Index:
     def take(self, rows: IntArray) -> FloatArray:
         """`(len(rows), d)` float32 unit vectors of these rows, in the order asked for."""
         rows = np.asarray(rows, dtype=np.int64)
-        out = np.empty((len(rows), self.dimension), dtype=np.float32)
+        import torch  # widens float16 ten times as fast as numpy
+
+        out = torch.empty((len(rows), self.dimension), dtype=torch.float32)
         for shard, where in self._by_shard(rows):
-            out[where] = self._vectors(shard)[rows[where] - shard.start]
+            stored = self._vectors(shard)[rows[where] - shard.start]
+            out[torch.from_numpy(where)] = torch.from_numpy(stored).float()
         # float16 storage leaves lengths off by up to 0.0005; cosines should not show that.
-        lengths = np.linalg.norm(out, axis=1, keepdims=True)
-        out /= np.where(lengths == 0, 1, lengths)
-        return out
+        vectors: FloatArray = torch.nn.functional.normalize(out, dim=1).numpy()
+        return vectors
 
     def _by_shard(self, rows: IntArray) -> Iterator[tuple[Shard, IntArray]]:
         if len(rows) == 0:

@@ -118,8 +118,8 @@ def _from_folder(folder: str) -> list[LabeledItem]:
             loose += 1
     if loose and found:
         raise SeedError(
-            f"{folder} holds {loose} images beside its class folders; move each into the folder "
-            "of its class."
+            f"{folder} holds {loose} {'image' if loose == 1 else 'images'} beside its class "
+            "folders; move each into the folder of its class."
         )
     if loose:
         raise SeedError(
@@ -131,6 +131,11 @@ def _from_folder(folder: str) -> list[LabeledItem]:
 
 def _from_table(location: str) -> list[LabeledItem]:
     table: Table = read_rows(location)
+    if {"class", "rank", "why"} <= set(table.names):
+        raise SeedError(
+            f"{location} is a selection, whose classes are guesses that nobody has checked; name "
+            "the labels that people gave."
+        )
     paths = table.columns[find_column(table, PATH_COLUMNS, "the path of an image")]
     labels = table.columns[find_column(table, LABEL_COLUMNS, "its label")]
     base = location.rpartition("/")[0]

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from gandt.embedding.models import BUNDLED, ImageModel, load_model
-from gandt.embedding.runtime import OpenVinoEmbedder, TorchEmbedder, load_embedder, resolve_devices
+from gandt.embedding.openvino_runtime import OpenVinoEmbedder
+from gandt.embedding.runtime import load_embedder, resolve_devices
+from gandt.embedding.torch_runtime import TorchEmbedder
 from gandt.errors import ModelError, UsageError
 from gandt.types import Pixels
 

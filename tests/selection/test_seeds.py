@@ -87,7 +87,7 @@ def test_loose_images_are_refused_with_the_way_out(tmp_path: Path) -> None:
 
 
 def test_nothing_at_the_path_is_said(tmp_path: Path) -> None:
-    with pytest.raises(SeedError, match="there is nothing at .*seeds; name a folder"):
+    with pytest.raises(SeedError, match=r"there is nothing at .*seeds; name a folder"):
         found(tmp_path / "seeds")
 
 
@@ -143,6 +143,12 @@ def test_a_table_without_the_columns_says_which_there_are(tmp_path: Path) -> Non
     (tmp_path / "seeds.csv").write_text("foo,bar\n1,2\n")
     with pytest.raises(UsageError, match="columns are: foo, bar"):
         found(tmp_path / "seeds.csv")
+
+
+def test_a_selection_is_no_table_of_labels(tmp_path: Path) -> None:
+    (tmp_path / "s.selection.csv").write_text("uri,class,rank,score,why\n/a.png,cat,1,0.5,auto\n")
+    with pytest.raises(SeedError, match="classes are guesses that nobody has checked"):
+        found(tmp_path / "s.selection.csv")
 
 
 def test_a_table_without_one_labeled_row_is_refused(tmp_path: Path) -> None:
