@@ -87,6 +87,7 @@ def embed(
     from gandt.index.writer import SHARD_ROWS, SHARD_SECONDS
     from gandt.pool.sources import open_pool
 
+    budget = parse_bytes(memory)
     sources = [pool] if isinstance(pool, str | os.PathLike) else list(pool)
     opened = open_pool(sources, column=column)
     folder = Path(index)
@@ -106,7 +107,6 @@ def embed(
         embedder: Embedder = LazyEmbedder(known, lambda: load(known.model))
     else:
         embedder = load(model)
-    budget = parse_bytes(memory)
     report = update_index(
         opened,
         embedder,

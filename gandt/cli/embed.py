@@ -182,6 +182,6 @@ def _why_empty(index: Index) -> str:
     rejected = list(index.rejected())
     first = f"; first: {rejected[0].uri}: {rejected[0].reason}" if rejected else ""
     return (
-        f"{index.folder} holds no image to search, for none of {count(len(rejected), 'image')} "
-        f"could be embedded{first}."
+        f"{index.folder} holds no image to search (rejected: {len(rejected):,}{first}); name JPEG, "
+        "PNG, WebP, TIFF, BMP or GIF files that can be read."
     )

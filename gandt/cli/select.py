@@ -160,7 +160,7 @@ def select(
         uri_map=mapping,
         examples=TaskExamples.from_seeds(selection.seeds),
     )
-    table, parquet = write_selection_table(_beside(out, ".selection.csv"), selection)
+    table, parquet = write_selection_table(_beside(out), selection)
     notes = list(selection.notes)
     if summary.unmapped:
         notes.append(
@@ -212,8 +212,10 @@ def _chosen(selection: Selection, name: str) -> int:
     return sum(row.label == name for row in selection.candidates)
 
 
-def _beside(out: str, suffix: str) -> str:
-    return out.removesuffix(".manifest") + suffix
+def _beside(out: str) -> str:
+    """Name the table: `round1.selection.csv` for `round1.manifest`, nothing said twice."""
+    stem = out.removesuffix(".manifest")
+    return f"{stem}.csv" if stem.endswith("selection") else f"{stem}.selection.csv"
 
 
 def _write_report(path: Path, selection: Selection, index: Path) -> list[str]:

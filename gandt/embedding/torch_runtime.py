@@ -29,7 +29,7 @@ from gandt.types import FloatArray, Pixels, Preprocessing
 
 __all__ = ["TorchEmbedder"]
 
-CPU_BATCH = 16
+CPU_BATCH = 8
 CUDA_BATCHES = (512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 
@@ -42,6 +42,7 @@ def _keep_freed_memory() -> None:
         libc.mallopt(-4, 0)  # M_MMAP_MAX: never map a single block
         libc.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD: give memory back from 1 GiB on
         libc.mallopt(-2, 256 << 20)  # M_TOP_PAD: grow the heap by 256 MiB at a time
+        libc.mallopt(-8, 1)  # M_ARENA_MAX: threads share one heap, so that all find what is kept
     except (AttributeError, OSError):  # another libc (musl): the default allocator stays
         return
 
@@ -120,7 +121,7 @@ class TorchEmbedder(ReadyModel):
     devices
         Each gets a replica. A CPU runs one batch per core at a time, a GPU two.
     batch_size
-        Images a batch; where None, 16 on a CPU, else the largest that fits into memory.
+        Images a batch; where None, 8 on a CPU, else the largest that fits into memory.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ from gandt.types import FloatArray
 __all__ = ["score"]
 
 _WEAK, _STRONG = 0.25, 0.5  # whitening powers
-_NEIGHBOR_SHARE = 0.5  # of the smoothing, of features and of scores
+_NEIGHBOR_SHARE = 0.6  # of the smoothing, of features and of scores
 _MARGIN = 0.4
 _RIVALS = 0.25  # share of the negative weight that goes to seeds of the other classes
 _MOST_RIVALS = 400  # seeds of other classes that a probe is given

@@ -1,0 +1,75 @@
+"""`--help` answers at once, in plain words, with an example that runs."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+COMMANDS = ("embed", "select", "info", "validate")
+HEAVY = ("torch", "numpy", "faiss", "pyarrow", "scipy", "PIL", "boto3", "rich", "open_clip", "timm")
+
+
+def example(help_text: str) -> list[str]:
+    """The command after the last `Example:`, its continued lines joined."""
+    text = help_text.rpartition("Example:\n")[2]
+    return shlex.split(text.replace("\\\n", " "))
+
+
+def test_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from gandt.cli.main import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"print(sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "Find the few images worth labeling" in done.stdout
+    assert done.stderr == "[]\n"
+
+
+def test_help_lists_every_command_on_a_line(gandt: Run) -> None:
+    text = gandt("--help").stdout
+    listed = text.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == list(COMMANDS)
+    assert not any(line.endswith("...") for line in listed)
+    assert gandt("-h").stdout == text
+
+
+def test_no_arguments_show_the_help(gandt: Run) -> None:
+    done = gandt(code=2)
+    assert "Usage: gandt" in done.stdout + done.stderr
+
+
+def test_the_version_is_one_line(gandt: Run) -> None:
+    from gandt import __version__
+
+    assert gandt("--version").stdout == f"gandt {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_ends_with_an_example(gandt: Run, command: str) -> None:
+    text = gandt(command, "--help").stdout
+    assert text.startswith(f"Usage: gandt {command}")
+    assert example(text)[:2] == ["gandt", command]
+    assert text.rstrip().splitlines()[-1].strip() in text.rpartition("Example:\n")[2]
+
+
+def test_the_examples_run_as_written(gandt: Run, project: Path) -> None:
+    """All but that of `embed`, which the end-to-end test runs with a model."""
+    for command in ("select", "validate", "info"):
+        words = example(gandt(command, "--help").stdout)
+        words = ["seeds.csv" if word == "seeds/" else word for word in words]
+        words = ["round1.manifest" if word == "selection.manifest" else word for word in words]
+        gandt(*words[1:])
+    assert (project / "round1.manifest").is_file()
+    assert "<html" in (project / "round1.html").read_text()
