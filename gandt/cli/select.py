@@ -129,6 +129,8 @@ def select(
             "there are no seeds; give --seeds a folder with one folder of images per class, a "
             "table or an output manifest, or --prompt a text."
         )
+    if out.endswith("/"):
+        raise UsageError(f"--out {out} is a folder; name a file in it, as {out}round1.manifest.")
     mapping = UriMap.parse(uri_map or [])
     selection = gandt.select(
         index,

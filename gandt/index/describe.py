@@ -29,7 +29,8 @@ class IndexFacts:
         """Name and value, in words, in the order to print."""
         out = [("index", self.folder), ("images", f"{self.images:,} to search")]
         if self.dead:
-            out.append(("gone", f"{self.dead:,} rows of images that left the pool or changed"))
+            rows = "row" if self.dead == 1 else "rows"
+            out.append(("gone", f"{self.dead:,} {rows} of images that left the pool or changed"))
         if self.card is None:
             out.append(("model", "not stated; gandt did not write this folder"))
         else:
@@ -51,8 +52,8 @@ class IndexFacts:
         out.append(
             (
                 "vectors",
-                f"{self.dimension} dimensions, float16, {self.shards:,} shards, "
-                f"{self.bytes / 1e6:,.1f} MB in all",
+                f"{self.dimension} dimensions, {self.shards:,} "
+                f"{'shard' if self.shards == 1 else 'shards'}, {self.bytes / 1e6:,.1f} MB in all",
             )
         )
         out.append(("search", self._search()))
@@ -67,14 +68,15 @@ class IndexFacts:
         words = [str(settings.get("factory", "FAISS"))]
         if "recall" in settings:
             words.append(f"recall@{settings.get('recall_at', 100)} {settings['recall']:.3f}")
-        if "built_rows" in settings:
-            words.append(f"built over {settings['built_rows']:,} rows")
+        if "rows" in settings:
+            words.append(f"built over {settings['rows']:,} rows")
         return ", ".join(words)
 
     def _reasons(self) -> str:
         kinds = Counter(record.reason.partition(":")[0] for record in self.rejected)
         listed = ", ".join(f"{reason} {count:,}" for reason, count in kinds.most_common(5))
-        return f"{len(self.rejected):,} images ({listed})"
+        number = len(self.rejected)
+        return f"{number:,} {'image' if number == 1 else 'images'} ({listed})"
 
     def as_json(self) -> dict[str, object]:
         """The same for machines; values of plain JSON types."""

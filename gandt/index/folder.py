@@ -229,7 +229,7 @@ class Index:
         import pyarrow as pa
 
         for shard in self.shards:
-            table = _read_metadata(shard, (name,))
+            table = read_metadata(shard, (name,))
             if name in table.column_names:
                 yield shard.start, table[name]
             else:
@@ -240,7 +240,7 @@ class Index:
         rows = np.asarray(rows, dtype=np.int64)
         out: list[Any] = [None] * len(rows)
         for shard, where in self._by_shard(rows):
-            table = _read_metadata(shard, (name,))
+            table = read_metadata(shard, (name,))
             if name in table.column_names:
                 found = table[name].take(rows[where] - shard.start).to_pylist()
                 for position, value in zip(where.tolist(), found, strict=True):
@@ -271,7 +271,14 @@ class Index:
         for path in sorted_numbered(self.folder / "rejected", "rejected"):
             import pyarrow.parquet as pq
 
-            for row in pq.read_table(path).to_pylist():
+            try:
+                rows = pq.read_table(path).to_pylist()
+            except (OSError, ValueError) as error:
+                raise IndexFolderError(
+                    f"{path} cannot be read ({error}); restore it from a copy, or delete it: its "
+                    "images are then tried again."
+                ) from error
+            for row in rows:
                 latest.pop(row["uri"], None)
                 if row["reason"]:  # an empty reason says that a later try went well
                     latest[row["uri"]] = Rejected(**row)
@@ -290,7 +297,7 @@ def sorted_numbered(directory: Path, stem: str) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def _read_metadata(shard: Shard, columns: tuple[str, ...]) -> pa.Table:
+def read_metadata(shard: Shard, columns: tuple[str, ...]) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:

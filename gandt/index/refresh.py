@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from gandt.index.ann import SearchSettings
+from gandt.index.ann import FILE_NAME, SearchSettings
 from gandt.index.build import BuildReport, Progress, build
 from gandt.index.card import write_card
 from gandt.index.folder import Index
@@ -59,6 +59,7 @@ def refresh_search(
         if plan.kind == "exact":
             if card.search:
                 write_card(folder, replace(card, search={}))
+                (folder / FILE_NAME).unlink(missing_ok=True)
             return None
         if card.search:
             settings = SearchSettings.from_json(card.search)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from gandt.errors import IndexFolderError, ModelMismatch
 from gandt.index.card import IndexCard, read_card, write_card
-from gandt.index.folder import DEAD_NAME, Index, Rejected, sorted_numbered
+from gandt.index.folder import DEAD_NAME, Index, Rejected, read_metadata, sorted_numbered
 from gandt.storage import atomic_path
 from gandt.types import BoolArray, Embedded, FloatArray, Item
 
@@ -172,12 +172,10 @@ class IndexWriter:
 
     @staticmethod
     def _read_keys(index: Index) -> tuple[KeyArray, KeyArray]:
-        import pyarrow.parquet as pq
-
         keys = np.zeros(index.rows, dtype=np.uint64)
         uris = np.zeros(index.rows, dtype=np.uint64)
         for shard in index.shards:
-            table = pq.read_table(shard.metadata, columns=["image_path", "size", "version"])
+            table = read_metadata(shard, ("image_path", "size", "version"))
             columns = (table[name].to_pylist() for name in ("image_path", "size", "version"))
             for row, (uri, size, version) in enumerate(zip(*columns, strict=True), shard.start):
                 keys[row] = _item_key(uri, size, version)

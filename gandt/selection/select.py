@@ -113,7 +113,8 @@ def select_candidates(
     notes = []
     fresh = np.setdiff1d(in_pool[~known[in_pool]], index.dead)
     if len(fresh):
-        notes.append(f"{_count(len(fresh), 'image')} of the pool are seeds themselves; left out.")
+        are = "is a seed itself" if len(fresh) == 1 else "are seeds themselves"
+        notes.append(f"{_count(len(fresh), 'image')} of the pool {are}; left out.")
     if len(left_out):
         notes.append(f"{_count(len(np.setdiff1d(left_out, index.dead)), 'image')} excluded.")
     known[in_pool] = True

@@ -31,11 +31,12 @@ from gandt.types import FloatArray, VectorStore
 SEEDS, NEIGHBORS = 100, 100
 
 
-def write_pool(folder: Path, rows: int, dimension: int, shard: int) -> FloatArray:
+def write_pool(folder: Path, rows: int, dimension: int, shard: int, variety: float) -> FloatArray:
     """Write shards of vectors around 200 topics; returns 1,000 more of their kind as queries.
 
     Each topic has 50 subjects, and an image varies about its subject in 48 directions, about as
-    many as photos do, with a little noise in all.
+    many as photos do, with a little noise in all. `variety` is how far it varies: at 0.1 subjects
+    lie apart and an index finds everything in one list, more makes them overlap.
     """
     rng = np.random.default_rng(0)
     topic = rng.standard_normal((200, dimension)).astype(np.float32) / np.sqrt(dimension)
@@ -49,7 +50,7 @@ def write_pool(folder: Path, rows: int, dimension: int, shard: int) -> FloatArra
     def images(count: int) -> FloatArray:
         own = rng.standard_normal((count, 48)).astype(np.float32) @ vary
         noise = rng.standard_normal((count, dimension), dtype=np.float32) / np.sqrt(dimension)
-        vectors = subject[rng.integers(0, len(subject), count)] + 0.1 * own + 0.25 * noise
+        vectors = subject[rng.integers(0, len(subject), count)] + variety * own + 0.25 * noise
         unit: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit.astype(np.float32)
 
@@ -209,10 +210,12 @@ def row(what: str, against: str, ours: float, theirs: float, target: str) -> str
     return f"| {what} | {ours:.3f} s | {against} | {theirs:.3f} s | {ratio} | {target} |"
 
 
-def measure(folder: Path, rows: int, dimension: int, rounds: int, codes: list[Code]) -> None:
+def measure(
+    folder: Path, rows: int, dimension: int, rounds: int, codes: list[Code], variety: float
+) -> None:
     print(f"Writing {rows:,} x {dimension} …", file=sys.stderr)
-    queries = write_pool(folder / "pool", rows, dimension, 100_000)
-    write_pool(folder / "small", min(rows, 100_000), dimension, 100_000)
+    queries = write_pool(folder / "pool", rows, dimension, 100_000, variety)
+    write_pool(folder / "small", min(rows, 100_000), dimension, 100_000, variety)
     store = open_index(folder / "pool")
     lines = compare_exact(store, queries, rounds)
     extra = subprocess.run(
@@ -242,6 +245,7 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--codes", nargs="*", choices=CODES, default=["sq8"])
+    parser.add_argument("--variety", type=float, default=0.2, help="how much subjects overlap")
     parser.add_argument("--quick", action="store_true", help="100,000 rows")
     parser.add_argument(
         "--folder", type=Path, help="where the vectors go; default: a temporary one"
@@ -254,7 +258,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="gandt-bench-", dir=options.folder))
     try:
         rows = 100_000 if options.quick else options.rows
-        measure(folder, rows, options.dimension, options.rounds, options.codes)
+        measure(folder, rows, options.dimension, options.rounds, options.codes, options.variety)
     finally:
         shutil.rmtree(folder)
 

@@ -139,6 +139,7 @@ def test_names_of_every_kind_survive(say: Say, project: Path) -> None:
         (["--exclude", "gone.csv"], 2, "--exclude gone.csv: there is no such file"),
         (["--prompt", "a cat"], 2, "--prompt 'a cat': write TEXT=CLASS"),
         (["--budget", "-3"], 2, "Invalid value for '--budget'"),
+        (["--out", "new/"], 2, "--out new/ is a folder; name a file in it"),
         (["--budgets", "3"], 2, "No such option"),
         (["--min-similarity", "0.99999"], 1, "no image was chosen, so selection.manifest is not"),
         (["--exclude", "pool"], 2, "holds no image that is neither a seed nor excluded"),
@@ -168,12 +169,31 @@ def test_debug_shows_where_a_mistake_came_from(program: Path, project: Path) -> 
 def test_damage_is_named_with_the_file(say: Say, project: Path) -> None:
     shard = next((project / "pool.index" / "img_emb").iterdir())
     shard.write_bytes(shard.read_bytes()[:-10])
-    out, err = say("info", code=1)
+    _, err = say("info", code=1)
     assert err.count("\n") == 1
     assert "img_emb_0000.npy is no shard of vectors (its last 10 bytes are missing)" in err
     (project / "pool.index" / "index.json").write_text("{")
     _, err = say("select", "--seeds", "seeds.csv", code=1)
     assert "index.json cannot be read" in err
+
+
+@pytest.mark.parametrize("command", ["select --seeds seeds.csv", "embed pool", "info"])
+@pytest.mark.parametrize("place", ["metadata/metadata_0000", "rejected/rejected_0000"])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_damaged_tables_are_named_too(
+    say: Say, project: Path, command: str, place: str, damage: str
+) -> None:
+    file = project / "pool.index" / f"{place}.parquet"
+    if damage == "cut":
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"PAR1 and no more")
+    else:
+        file.unlink(missing_ok=True)
+    needed = {"metadata": ("select", "embed"), "rejected": ("embed", "info")}
+    reads = command.split()[0] in needed[file.parent.name]
+    fails = reads and (damage == "cut" or file.parent.name == "metadata")
+    _, err = say(*command.split(), code=1 if fails else 0)
+    assert (f"gandt: pool.index/{place}.parquet cannot be read" in err) == fails
 
 
 def test_a_manifest_that_cannot_be_written_is_said(say: Say, project: Path) -> None:

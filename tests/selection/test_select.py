@@ -20,13 +20,15 @@ from PIL import Image
 
 from gandt.errors import SeedError, UsageError
 from gandt.groundtruth.manifest import write_manifest
+from gandt.index.card import IndexCard
 from gandt.index.folder import Index, open_index
 from gandt.index.update import update_index
+from gandt.index.writer import IndexWriter
 from gandt.pool.sources import open_pool
 from gandt.report.selection_table import write_selection_table
 from gandt.selection.seeds import embed_seeds, find_seeds
 from gandt.selection.select import SelectOptions, select_candidates
-from gandt.types import Selection
+from gandt.types import Embedded, Item, ModelCard, Preprocessing, SeedSet, Selection
 
 if TYPE_CHECKING:
     from conftest import MeanColor
@@ -124,7 +126,28 @@ def test_per_class_is_met_by_each_class(choose: Select) -> None:
     assert per_class(choose(per_class=5)) == {"blue": 5, "green": 5, "red": 5}
 
 
-@settings(max_examples=12)
+@pytest.fixture(scope="module")
+def random_index(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, SeedSet]:
+    """An index of 55 random vectors and seeds of two classes and a contrast."""
+    vectors = np.random.default_rng(3).normal(size=(60, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    how = Preprocessing(32, "crop", 1.0, "bicubic", (0.0,) * 3, (1.0,) * 3)
+    folder = tmp_path_factory.mktemp("random") / "pool.index"
+    card = IndexCard(ModelCard("random", "0" * 64, 8, how), "fast")
+    with IndexWriter(folder, card, shard_rows=17) as writer:
+        images = [Embedded(Item(f"/{n}.png", 1, "1"), f"{n:064}", 8, 8) for n in range(55)]
+        writer.add(images, vectors[:55])
+    seeds = SeedSet(
+        ("Other", "a", "b"),
+        (("/o",), ("/a1", "/a2"), ("/b",)),
+        (vectors[55:56], vectors[56:58], vectors[58:59]),
+        "Other",
+        (("",), ("", ""), ("",)),
+    )
+    return open_index(folder), seeds
+
+
+@settings(max_examples=25)
 @given(
     budget=st.integers(1, 80),
     explore=st.floats(0, 1),
@@ -136,9 +159,9 @@ def test_budgets_are_never_exceeded_nor_left_short_while_images_remain(
     explore: float,
     diversity: float,
     strategy: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    random_index: tuple[Index, SeedSet],
 ) -> None:
-    index, seeds = _shared(tmp_path_factory)
+    index, seeds = random_index
     options = SelectOptions(
         budget=budget,
         explore=explore,
@@ -149,37 +172,6 @@ def test_budgets_are_never_exceeded_nor_left_short_while_images_remain(
     selection = select_candidates(index, seeds, options, NOTHING)
     assert len(selection) == min(budget, index.live_rows)
     assert len({candidate.uri for candidate in selection.candidates}) == len(selection)
-
-
-_SHARED: list[tuple[Index, object]] = []
-
-
-def _shared(factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    """One index for all examples of a property."""
-    if not _SHARED:
-        from gandt.index.card import IndexCard
-        from gandt.index.writer import IndexWriter
-        from gandt.types import Embedded, Item, ModelCard, Preprocessing, SeedSet
-
-        rng = np.random.default_rng(3)
-        vectors = rng.normal(size=(60, 8)).astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        how = Preprocessing(32, "crop", 1.0, "bicubic", (0.0,) * 3, (1.0,) * 3)
-        card = IndexCard(ModelCard("random", "0" * 64, 8, how), "fast")
-        folder = factory.mktemp("shared") / "pool.index"
-        with IndexWriter(folder, card, shard_rows=17) as writer:
-            images = [Embedded(Item(f"/{n}.png", 1, "1"), f"{n:064}", 8, 8) for n in range(55)]
-            writer.add(images, vectors[:55])
-            writer.finish(lambda uri: True)
-        seeds = SeedSet(
-            ("Other", "a", "b"),
-            (("/o",), ("/a1", "/a2"), ("/b",)),
-            (vectors[55:56], vectors[56:58], vectors[58:59]),
-            "Other",
-            (("",), ("", ""), ("",)),
-        )
-        _SHARED.append((open_index(folder), seeds))
-    return _SHARED[0]
 
 
 def test_a_budget_beyond_the_pool_takes_all_of_it_and_says_so(choose: Select) -> None:
@@ -207,7 +199,7 @@ def test_seeds_in_the_pool_are_left_out_under_any_name(
     shutil.copy(colors / "000.png", seeds / "red" / "another name.png")
     selection = choose(sources=[seeds], budget=60)
     assert "000.png" not in names(selection)
-    assert any(note.startswith("1 image of the pool") for note in selection.notes)
+    assert any(note.startswith("1 image of the pool is a seed itself") for note in selection.notes)
 
 
 def test_seeds_equal_to_the_pool_leave_nothing_to_choose(
@@ -414,8 +406,6 @@ def test_options_out_of_range_are_refused(options: dict[str, object], sentence: 
 
 
 def test_seeds_of_another_dimension_are_refused(index: Index) -> None:
-    from gandt.types import SeedSet
-
     seeds = SeedSet(("a",), (("/a",),), (np.ones((1, 3), np.float32),))
     with pytest.raises(SeedError, match=r"seeds have 3 dimensions and .* has 4"):
         select_candidates(index, seeds, SelectOptions(), NOTHING)
