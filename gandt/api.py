@@ -58,7 +58,7 @@ def embed(
     device
         `"auto"`, `"cpu"`, `"cuda"` (all GPUs), `"cuda:N"` or `"mps"`.
     runtime
-        `"auto"` takes OpenVINO for convolutional models on a CPU where it is installed.
+        `"auto"` takes OpenVINO on a CPU where it is installed.
     exact
         Decode JPEGs by the model's literal transform instead of the fast one.
     max_pixels
@@ -106,6 +106,8 @@ def embed(
         known = card.model
         embedder: Embedder = LazyEmbedder(known, lambda: load(known.model))
     else:
+        for _ in opened:  # a pool without images is said before a model is loaded for it
+            break
         embedder = load(model)
     report = update_index(
         opened,
@@ -206,6 +208,8 @@ def select(
     )
     left_out = excluded_rows(opened, [os.fspath(path) for path in exclude])
     selection = select_candidates(opened, seed_set, chosen, left_out)
+    if exclude and not len(left_out):
+        selection = selection.with_notes("no image that is to be excluded is in the pool.")
     if not unreadable:
         return selection
     first, reason = unreadable[0]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from gandt import storage
-from gandt.errors import UsageError
+from gandt.errors import BadImage, UsageError
 from gandt.groundtruth.manifest import is_manifest, read_every_name
 from gandt.index.folder import Index
-from gandt.pool.sources import PATH_COLUMNS, open_pool
+from gandt.pool.sources import PATH_COLUMNS, open_pool, read_item
 from gandt.tables import find_column, read_rows
 from gandt.types import IntArray
 
@@ -24,6 +26,9 @@ COPIES = "duplicates"
 def excluded_rows(index: Index, files: Sequence[str]) -> IntArray:
     """Sorted rows of the index that the files name.
 
+    Images are matched by their names, and those of a folder also by their bytes, so that a copy of
+    what was labeled serves as well.
+
     Parameters
     ----------
     files
@@ -35,12 +40,22 @@ def excluded_rows(index: Index, files: Sequence[str]) -> IntArray:
         A file does not exist or names no images.
     """
     names: set[str] = set()
+    hashes: set[str] = set()
     for file in files:
         location = storage.normalize(file)
         if not (storage.exists(location) or storage.is_folder(location)):
             raise UsageError(f"--exclude {file}: there is no such file; check the path.")
+        if storage.is_folder(location):
+            hashes.update(_hashes(location))
         names.update(_names(location))
-    return index.find("image_path", sorted(names)) if names else np.empty(0, dtype=np.int64)
+    return np.union1d(index.find("image_path", sorted(names)), index.find("sha256", sorted(hashes)))
+
+
+def _hashes(folder: str) -> Iterator[str]:
+    for item in open_pool([folder]):
+        # What cannot be read still counts by its name.
+        with contextlib.suppress(BadImage):
+            yield hashlib.sha256(read_item(item)).hexdigest()
 
 
 def _names(location: str) -> list[str]:

@@ -115,9 +115,9 @@ open_clip.create_model_and_transforms = random_weights
 if __name__ == "__main__":
     from clip_retrieval.clip_inference.main import main
     main(sys.argv[1], sys.argv[2], input_format="files", batch_size=32, num_prepro_workers=2,
-         enable_text=False, enable_metadata=False, clip_model="open_clip:" + sys.argv[3] + "/random",
-         mclip_model="", use_jit=False, write_batch_size=100000, distribution_strategy="sequential",
-         output_partition_count=1)
+         enable_text=False, enable_metadata=False, use_jit=False, write_batch_size=100000,
+         clip_model="open_clip:" + sys.argv[3] + "/random", mclip_model="",
+         distribution_strategy="sequential", output_partition_count=1)
 """
 
 

@@ -141,3 +141,14 @@ def test_names_that_only_look_like_copies_do_no_harm(
     assert rows(index, tmp_path / "broken.csv") == [5, 30, 59]
     shutil.copy(tmp_path / "s.csv", tmp_path / "again.csv")
     assert rows(index, tmp_path / "s.csv", tmp_path / "again.csv") == [5, 30, 58, 59]
+
+
+def test_a_copied_folder_of_images_excludes_by_content(
+    colors: Path, tmp_path: Path, mean_color: MeanColor
+) -> None:
+    update_index(open_pool([colors]), mean_color, tmp_path / "by-content")
+    (tmp_path / "done").mkdir()
+    shutil.copy(colors / "007.png", tmp_path / "done" / "renamed.png")
+    index = open_index(tmp_path / "by-content")
+    rows = excluded_rows(index, [str(tmp_path / "done")])
+    assert [Path(uri).name for uri in index.uris(rows)] == ["007.png"]
