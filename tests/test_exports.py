@@ -82,8 +82,8 @@ def test_files_of_the_formats_are_read_without_torch() -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_ships_speaks_of_nothing_but_itself(path: Path) -> None:
-    """No path of somebody's machine, no tracker, no import of the source folders' bare names."""
+    """No path of somebody's home, nothing unfinished, no import of the folders' bare names."""
     text = path.read_text(encoding="utf-8")
-    for word in (r"/work/", r"/tmp/w\b", r"\bissue #?\d", r"\bTODO\b", r"\bFIXME\b"):
+    for word in (re.escape(f"{Path.home()}/"), r"\bTODO\b", r"\bFIXME\b"):
         assert not re.search(word, text), word
     assert not re.search(r"^\s*(import|from) (serving|templates)\b", text, re.MULTILINE)
