@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -199,13 +200,11 @@ def exact_scores(
     sorted_rows, sorted_which = rows[order], which[order]
     table = torch.from_numpy(queries)
     step = max(1, _CELLS // store.dimension)
-    left = torch.empty((step, store.dimension), dtype=torch.float32)
-    right = torch.empty_like(left)
-    for first, shard in store.blocks():
-        low, high = np.searchsorted(sorted_rows, (first, first + len(shard))).tolist()
-        if low == high:
-            continue
+
+    def score(first: int, shard: npt.NDArray[Any], low: int, high: int) -> None:
         source = _tensor(shard)
+        left = torch.empty((step, store.dimension), dtype=torch.float32)
+        right = torch.empty_like(left)
         for at in range(low, high, step):
             stop = min(at + step, high)
             x, y = left[: stop - at], right[: stop - at]
@@ -216,5 +215,19 @@ def exact_scores(
             lengths = x.mul_(x).sum(dim=1).sqrt_()
             lengths[lengths == 0] = 1
             out[order[at:stop]] = dots.div_(lengths).numpy()
+
+    # The time goes into waiting for memory; pairs are independent, so threads wait side by side.
+    count = torch.get_num_threads()
+    with ThreadPoolExecutor(count) as lookers:
+        pending = []
+        for first, shard in store.blocks():
+            low, high = np.searchsorted(sorted_rows, (first, first + len(shard))).tolist()
+            part = max(step, -(-(high - low) // count))
+            pending += [
+                lookers.submit(score, first, shard, at, min(at + part, high))
+                for at in range(low, high, part)
+            ]
+        for task in pending:
+            task.result()
     np.clip(out, -1, 1, out=out)
     return out

@@ -191,17 +191,25 @@ def compare_ann(
 def compare_cdist(folder: Path, queries: FloatArray, rounds: int) -> str:
     from scipy.spatial.distance import cdist
 
+    # The original tool compares all pairs in float64 and sorts every column of the distances.
     store = open_index(folder)
     rows = store.take(np.arange(store.rows))
+    seeds = queries[:SEEDS]
     seconds = best_of(
         rounds,
         {
-            "cdist": lambda: cdist(rows, queries[:SEEDS], "cosine").min(axis=1),
-            "gandt": lambda: best_similarity(store, [queries[:SEEDS]]),
+            "cdist": lambda: np.argsort(cdist(rows, seeds, "cosine"), axis=0)[:NEIGHBORS],
+            "gandt": lambda: search(store, seeds, NEIGHBORS),
         },
     )
-    what = f"exact, {store.rows:,} rows, {SEEDS} seeds"
-    return row(what, "scipy cdist, all pairs", seconds["gandt"], seconds["cdist"], ">= 25x faster")
+    what = f"exact, top {NEIGHBORS} of {SEEDS} seeds, {store.rows:,} rows"
+    return row(
+        what,
+        "scipy cdist of all pairs, sorted",
+        seconds["gandt"],
+        seconds["cdist"],
+        ">= 25x faster",
+    )
 
 
 def row(what: str, against: str, ours: float, theirs: float, target: str) -> str:
