@@ -38,9 +38,7 @@ __all__ = [
 
 BLOCK_ROWS = 8192  # 16 MB at 512 dimensions; measured faster than 1,024 to 4,096
 _QUERIES = 4096  # at a time; bounds the scores held to 64 MB
-# Numbers a side when pairs are scored one by one: below the 32,768 from which torch splits an
-# operation over threads, whose meeting costs more than the work (30 times more on a busy machine).
-_CELLS = 32_000
+_CELLS = 1 << 19  # numbers a side when pairs are scored one by one: 2 MB, to stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +214,11 @@ def exact_scores(
             lengths[lengths == 0] = 1
             out[order[at:stop]] = dots.div_(lengths).numpy()
 
-    # The time goes into waiting for memory; pairs are independent, so threads wait side by side.
+    # The time goes into waiting for memory; pairs are independent, so threads wait side by side,
+    # each with operations of its own: threads that share one meet at its end, and on a busy machine
+    # that costs more than the work. The setting holds for the worker threads alone.
     count = torch.get_num_threads()
-    with ThreadPoolExecutor(count) as lookers:
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as lookers:
         pending = []
         for first, shard in store.blocks():
             low, high = np.searchsorted(sorted_rows, (first, first + len(shard))).tolist()
