@@ -79,7 +79,7 @@ def embed(
     PoolError, ModelError, IndexFolderError, ModelMismatch
     """
     from gandt.embedding.decoding import cores
-    from gandt.embedding.lazy import LazyEmbedder
+    from gandt.embedding.lazy import LazyEmbedder, check_device_name
     from gandt.index.card import read_card
     from gandt.index.plan import parse_bytes
     from gandt.index.refresh import plan_sentence, refresh_search, report_sentence
@@ -87,6 +87,7 @@ def embed(
     from gandt.index.writer import SHARD_ROWS, SHARD_SECONDS
     from gandt.pool.sources import open_pool
 
+    check_device_name(device)
     budget = parse_bytes(memory)
     sources = [pool] if isinstance(pool, str | os.PathLike) else list(pool)
     opened = open_pool(sources, column=column)

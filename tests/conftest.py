@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from gandt.errors import ModelError
 from gandt.types import FloatArray, ModelCard, Pixels, Preprocessing
 
 # Read once at import by the hub's client: no test waits for a network.
@@ -63,7 +64,7 @@ class MeanColor:
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
     def encode_text(self, texts: Sequence[str]) -> FloatArray:
-        raise NotImplementedError("colors have no words")
+        raise ModelError("the mean color has no text tower")
 
 
 @pytest.fixture

@@ -5,12 +5,27 @@ Most runs over a pool that is up to date embed nothing; loading a model would be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from gandt.errors import ModelMismatch
+from gandt.errors import ModelMismatch, UsageError
 from gandt.types import Embedder, FloatArray, ModelCard, Pixels
 
-__all__ = ["LazyEmbedder"]
+__all__ = ["LazyEmbedder", "check_device_name"]
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def check_device_name(device: str) -> None:
+    """Refuse what no device is called, before torch is loaded to look for it.
+
+    Raises
+    ------
+    UsageError
+        The name is not known.
+    """
+    if not _DEVICE.fullmatch(device):
+        raise UsageError(f"--device {device}: use auto, cpu, cuda, cuda:N or mps.")
 
 
 class LazyEmbedder:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from gandt.embedding.lazy import check_device_name
 from gandt.embedding.models import load_model, resolve_auto
 from gandt.embedding.openvino_runtime import OpenVinoEmbedder
 from gandt.embedding.torch_runtime import TorchEmbedder
@@ -27,6 +28,7 @@ def resolve_devices(device: str) -> tuple[torch.device, ...]:
     UsageError
         The device is not known or not present.
     """
+    check_device_name(device)
     cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
         if cuda:
@@ -38,18 +40,16 @@ def resolve_devices(device: str) -> tuple[torch.device, ...]:
         if not torch.backends.mps.is_available():
             raise UsageError("--device mps: this machine has no Apple GPU; use --device cpu.")
         return (torch.device("mps"),)
-    name, _, number = device.partition(":")
-    if name == "cuda" and (number == "" or number.isdecimal()):
-        if not cuda:
-            raise UsageError(
-                f"--device {device}: torch finds no CUDA device; use --device cpu, or install a "
-                "torch that matches the driver."
-            )
-        if number and int(number) >= cuda:
-            raise UsageError(f"--device {device}: this machine has cuda:0 to cuda:{cuda - 1}.")
-        chosen = [int(number)] if number else range(cuda)
-        return tuple(torch.device("cuda", index) for index in chosen)
-    raise UsageError(f"--device {device}: use auto, cpu, cuda, cuda:N or mps.")
+    number = device.partition(":")[2]
+    if not cuda:
+        raise UsageError(
+            f"--device {device}: torch finds no CUDA device; use --device cpu, or install a torch "
+            "that matches the driver."
+        )
+    if number and int(number) >= cuda:
+        raise UsageError(f"--device {device}: this machine has cuda:0 to cuda:{cuda - 1}.")
+    chosen = [int(number)] if number else range(cuda)
+    return tuple(torch.device("cuda", index) for index in chosen)
 
 
 def load_embedder(

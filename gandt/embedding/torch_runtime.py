@@ -15,7 +15,6 @@ import copy
 import ctypes
 import queue
 import sys
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +22,7 @@ import torch
 
 from gandt.embedding.decoding import cores
 from gandt.embedding.ready import ReadyModel
+from gandt.embedding.threads import one_thread
 from gandt.embedding.weights import ImageModel
 from gandt.errors import ModelError
 from gandt.types import FloatArray, Pixels, Preprocessing
@@ -45,20 +45,6 @@ def _keep_freed_memory() -> None:
         libc.mallopt(-8, 1)  # M_ARENA_MAX: threads share one heap, so that all find what is kept
     except (AttributeError, OSError):  # another libc (musl): the default allocator stays
         return
-
-
-_here = threading.local()
-
-
-def _one_thread_per_batch() -> None:
-    """Give each concurrent batch one core instead of sharing every batch among all cores.
-
-    Threads that share a batch wait for each other at every layer, and one that lost its core to a
-    decoder makes all wait; batches side by side do not. Holds for the calling thread alone.
-    """
-    if not getattr(_here, "set", False):
-        torch.set_num_threads(1)
-        _here.set = True
 
 
 def _normalization(preprocessing: Preprocessing) -> tuple[torch.Tensor, torch.Tensor]:
@@ -88,7 +74,8 @@ class _Slot:
 
     def encode(self, pixels: Pixels) -> FloatArray:
         if self.device.type == "cpu":
-            _one_thread_per_batch()
+            with one_thread():  # batches run side by side, one per core
+                return self._forward(torch.from_numpy(pixels))
         if self.stream is None:
             return self._forward(torch.from_numpy(pixels).to(self.device))
         with torch.cuda.device(self.device), torch.cuda.stream(self.stream):

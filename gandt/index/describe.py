@@ -74,7 +74,7 @@ class IndexFacts:
 
     def _reasons(self) -> str:
         kinds = Counter(record.reason.partition(":")[0] for record in self.rejected)
-        listed = ", ".join(f"{reason} {count:,}" for reason, count in kinds.most_common(5))
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in kinds.most_common(5))
         number = len(self.rejected)
         return f"{number:,} {'image' if number == 1 else 'images'} ({listed})"
 

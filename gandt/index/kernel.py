@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gandt.embedding.threads import one_thread
 from gandt.errors import UsageError
 from gandt.types import FloatArray, IntArray, VectorStore
 
@@ -200,7 +201,10 @@ def exact_scores(
     step = max(1, _CELLS // store.dimension)
 
     def score(first: int, shard: npt.NDArray[Any], low: int, high: int) -> None:
-        source = _tensor(shard)
+        with one_thread():
+            score_pieces(first, _tensor(shard), low, high)
+
+    def score_pieces(first: int, source: torch.Tensor, low: int, high: int) -> None:
         left = torch.empty((step, store.dimension), dtype=torch.float32)
         right = torch.empty_like(left)
         for at in range(low, high, step):
@@ -214,11 +218,9 @@ def exact_scores(
             lengths[lengths == 0] = 1
             out[order[at:stop]] = dots.div_(lengths).numpy()
 
-    # The time goes into waiting for memory; pairs are independent, so threads wait side by side,
-    # each with operations of its own: threads that share one meet at its end, and on a busy machine
-    # that costs more than the work. The setting holds for the worker threads alone.
+    # The time goes into waiting for memory; pairs are independent, so threads wait side by side.
     count = torch.get_num_threads()
-    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as lookers:
+    with ThreadPoolExecutor(count) as lookers:
         pending = []
         for first, shard in store.blocks():
             low, high = np.searchsorted(sorted_rows, (first, first + len(shard))).tolist()

@@ -21,7 +21,7 @@ from gandt.selection.diversity import marginal_relevance
 from gandt.selection.duplicates import THRESHOLD, Copies, copies_of_seeds
 from gandt.selection.quota import draft, even_split, rank_orders
 from gandt.selection.spaces import center
-from gandt.selection.strategies import strategy
+from gandt.selection.strategies import not_discarded, strategy
 from gandt.types import BoolArray, Candidate, FloatArray, IntArray, SeedSet, Selection
 
 __all__ = ["SelectOptions", "select_candidates"]
@@ -174,7 +174,7 @@ def _choose(round_: _Round) -> Selection:
     total = options.per_class * len(targets) if options.per_class else options.budget
     drawn_at_random = round(options.explore * total)
     scores = strategy(options.strategy)(context)
-    orders = rank_orders(scores, _eligible(round_))
+    orders = rank_orders(scores, _eligible(round_) & not_discarded(options.strategy, scores))
     if options.per_class:
         each = options.per_class - round(options.explore * options.per_class)
         quotas: Sequence[int] = [each] * len(targets)
@@ -316,7 +316,9 @@ def _shortfall(round_: _Round, wanted: int, got: int) -> list[str]:
         return []
     options = round_.options
     reason = (
-        f"no other image reaches a similarity of {options.min_similarity:g}"
+        "all others are nearer to the contrast class, seeds, copies or excluded"
+        if options.strategy == "contrast" and round_.seeds.other
+        else f"no other image reaches a similarity of {options.min_similarity:g}"
         if options.min_similarity is not None
         else "the pool holds no more that are neither seeds, copies nor excluded"
     )

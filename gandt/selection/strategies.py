@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import numpy as np
+
 from gandt.errors import UsageError
 from gandt.selection import auto, contrast, diffusion, nearest, probe, prototype
 from gandt.selection.context import Context
-from gandt.types import FloatArray
+from gandt.types import BoolArray, FloatArray
 
-__all__ = ["DESCRIPTIONS", "STRATEGIES", "Strategy", "strategy"]
+__all__ = ["DESCRIPTIONS", "STRATEGIES", "Strategy", "not_discarded", "strategy"]
 
 Strategy = Callable[[Context], FloatArray]  # (t, n) float32, finite, higher is better
 
@@ -52,3 +54,8 @@ def strategy(name: str) -> Strategy:
     if name not in STRATEGIES:
         raise UsageError(f"No strategy is called {name!r}: choose one of {', '.join(STRATEGIES)}.")
     return STRATEGIES[name]
+
+
+def not_discarded(name: str, scores: FloatArray) -> BoolArray:
+    """Tell which `(t, n)` entries may be chosen; only `contrast` discards any."""
+    return contrast.kept(scores) if name == "contrast" else np.ones(scores.shape, np.bool_)

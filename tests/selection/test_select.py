@@ -409,3 +409,18 @@ def test_seeds_of_another_dimension_are_refused(index: Index) -> None:
     seeds = SeedSet(("a",), (("/a",),), (np.ones((1, 3), np.float32),))
     with pytest.raises(SeedError, match=r"seeds have 3 dimensions and .* has 4"):
         select_candidates(index, seeds, SelectOptions(), NOTHING)
+
+
+def test_contrast_never_takes_what_is_nearer_to_the_contrast_class(
+    colors: Path, tmp_path: Path, mean_color: MeanColor
+) -> None:
+    """However large the budget: of reds, greens and blues, only the reds are nearer to red."""
+    update_index(open_pool([colors]), mean_color, tmp_path / "contrast")
+    index = open_index(tmp_path / "contrast")
+    red, other = np.eye(4, dtype=np.float32)[:1], np.eye(4, dtype=np.float32)[1:3]
+    seeds = SeedSet(("Other", "red"), (("g", "b"), ("r",)), (other, red), "Other")
+    options = SelectOptions(budget=60, strategy="contrast")
+    selection = select_candidates(index, seeds, options, np.empty(0, np.int64))
+    numbers = [int(Path(row.uri).stem) for row in selection.candidates]
+    assert numbers and all(number % 3 == 0 for number in numbers)
+    assert any("nearer to the contrast class" in note for note in selection.notes)

@@ -1,0 +1,37 @@
+"""Run torch operations on one core, so that several callers share a CPU side by side.
+
+Threads that share an operation meet at its end, and one that lost its core to something else makes
+all wait; operations side by side do not. torch's setting leaks: a thread started later inherits
+what the last caller set. So it is put back when a block ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["one_thread"]
+
+_lock = threading.Lock()
+_inside = 0  # callers within a block
+_normal = 1  # threads an operation had before the first of them came
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Give the calling thread's torch operations one core while the block runs."""
+    import torch
+
+    global _inside, _normal
+    with _lock:
+        if _inside == 0:
+            _normal = torch.get_num_threads()
+        _inside += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            torch.set_num_threads(_normal)
