@@ -25,7 +25,6 @@ __all__ = [
     "LabelReading",
     "LabeledImage",
     "PassedLine",
-    "find_label_attributes",
     "label_attributes",
     "read_labels",
 ]
@@ -85,19 +84,6 @@ def label_attributes(record: Mapping[str, object]) -> dict[str, Mapping[str, obj
         if _type(metadata).startswith("groundtruth/") or "failure-reason" in metadata:
             found[name] = metadata
     return found
-
-
-def find_label_attributes(uri: str) -> dict[str, tuple[str, ...]]:
-    """List the label attributes of a manifest with the types that their metadata name.
-
-    Raises
-    ------
-    ManifestError
-        Where a line is not a JSON object.
-    StorageError
-        Where the file cannot be read.
-    """
-    return _kinds(record for _, record in read_objects(uri))
 
 
 def _kinds(records: Iterable[Mapping[str, object]]) -> dict[str, tuple[str, ...]]:

@@ -44,7 +44,7 @@ from gandt.errors import UsageError
 from gandt.selection.spaces import unit
 from gandt.types import BoolArray, FloatArray, IntArray
 
-__all__ = ["THRESHOLD", "Copies", "collapse", "copies_of_seeds"]
+__all__ = ["THRESHOLD", "Copies", "copies_of_seeds"]
 
 THRESHOLD = 0.95  # cosine after centering
 _BLOCK = 1024
@@ -147,31 +147,6 @@ class Copies:
             if cosines[best] >= self._threshold:
                 return self._rows[best]
         return None
-
-
-def collapse(
-    order: IntArray,
-    vectors: FloatArray,
-    mean: FloatArray,
-    *,
-    wanted: int,
-    sha256: Sequence[str] = (),
-    threshold: float = THRESHOLD,
-) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """Take the first `wanted` distinct rows of an order, each with the copies it stands for.
-
-    Looks no further than needed, plus as many rows again (at least 256) for copies of the last.
-    """
-    copies = Copies(vectors, mean, sha256, threshold)
-    chosen: list[int] = []
-    place = 0
-    while place < len(order) and len(chosen) < wanted:
-        row = int(order[place])
-        if copies.accept(row):
-            chosen.append(row)
-        place += 1
-    copies.sweep(order[place : place + max(wanted, 256)])
-    return tuple((row, copies.of(row)) for row in chosen)
 
 
 def copies_of_seeds(

@@ -15,7 +15,7 @@ import numpy as np
 from gandt.errors import UsageError
 from gandt.types import BoolArray, FloatArray, IntArray
 
-__all__ = ["assign", "draft", "even_split", "rank_orders"]
+__all__ = ["draft", "even_split", "rank_orders"]
 
 
 def rank_orders(scores: FloatArray, eligible: BoolArray | None = None) -> tuple[IntArray, ...]:
@@ -34,44 +34,6 @@ def rank_orders(scores: FloatArray, eligible: BoolArray | None = None) -> tuple[
 def even_split(budget: int, parts: int) -> tuple[int, ...]:
     """Split a budget evenly; what does not divide goes to the first parts, one each."""
     return tuple(budget // parts + (part < budget % parts) for part in range(parts))
-
-
-def assign(
-    scores: FloatArray,
-    *,
-    budget: int | None = None,
-    per_class: int | None = None,
-    eligible: BoolArray | None = None,
-    accept: Callable[[int], bool] | None = None,
-) -> tuple[IntArray, ...]:
-    """Choose images by score; per class the chosen rows, best first.
-
-    Parameters
-    ----------
-    scores
-        `(t, n)`, higher is better; compared across classes by rank only.
-    budget
-        Images in total, split evenly; what one class cannot use goes to the others.
-    per_class
-        Images of each class. Exactly one of the two must be given.
-    eligible
-        `(t, n)` or `(n,)`: which rows a class may take, e.g. by minimum similarity.
-    accept
-        See `draft`.
-
-    Raises
-    ------
-    UsageError
-        Where not exactly one of `budget` and `per_class` is given, or it is negative.
-    """
-    if (budget is None) == (per_class is None):
-        raise UsageError("Give a budget either in total or per class, not both and not neither.")
-    orders = rank_orders(scores, eligible)
-    if per_class is not None:
-        return draft(orders, [per_class] * len(orders), scores=scores, accept=accept)
-    assert budget is not None
-    quotas = even_split(budget, len(orders)) if len(orders) else ()
-    return draft(orders, quotas, pooled=True, scores=scores, accept=accept)
 
 
 def draft(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gandt.errors import ManifestError, StorageError
-from gandt.groundtruth.output import LabeledImage, find_label_attributes, read_labels
+from gandt.groundtruth.output import LabeledImage, read_labels
 
 GOLDEN = Path(__file__).parent / "golden"
 CLASSIFICATION = str(GOLDEN / "output.classification.manifest")
@@ -107,9 +107,7 @@ class TestMultiLabel:
 
 class TestFindingTheAttribute:
     def test_other_keys_that_end_in_metadata_are_none(self) -> None:
-        assert find_label_attributes(CLASSIFICATION) == {
-            "event": ("groundtruth/image-classification",)
-        }
+        assert read_labels(CLASSIFICATION).attribute == "event"
 
     def test_labels_of_several_jobs_have_to_be_told_apart(self, tmp_path: Path) -> None:
         names = {"class-name": "x"}

@@ -1,20 +1,47 @@
 """Near-copies: first in rank represents, equal bytes or centered cosine."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.errors import UsageError
-from gandt.selection.duplicates import Copies, collapse, copies_of_seeds
+from gandt.selection.duplicates import THRESHOLD, Copies, copies_of_seeds
 from gandt.selection.spaces import unit
-from gandt.types import FloatArray
+from gandt.types import FloatArray, IntArray
 
 ORIGIN = np.zeros(4, np.float32)
 
 
 def directions(*rows: list[float]) -> FloatArray:
     return unit(np.array(rows, np.float32))
+
+
+def collapse(
+    order: IntArray,
+    vectors: FloatArray,
+    mean: FloatArray,
+    *,
+    wanted: int,
+    sha256: Sequence[str] = (),
+    threshold: float = THRESHOLD,
+) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Take the first `wanted` distinct rows of an order, each with the copies it stands for.
+
+    Looks no further than needed, plus as many rows again (at least 256) for copies of the last.
+    """
+    copies = Copies(vectors, mean, sha256, threshold)
+    chosen: list[int] = []
+    place = 0
+    while place < len(order) and len(chosen) < wanted:
+        row = int(order[place])
+        if copies.accept(row):
+            chosen.append(row)
+        place += 1
+    copies.sweep(order[place : place + max(wanted, 256)])
+    return tuple((row, copies.of(row)) for row in chosen)
 
 
 def test_the_first_in_rank_represents_and_lists_its_copies() -> None:

@@ -1,12 +1,32 @@
 """The draft: budgets, classes that compete, ties."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.errors import UsageError
-from gandt.selection.quota import assign, draft, even_split, rank_orders
+from gandt.selection.quota import draft, even_split, rank_orders
+from gandt.types import BoolArray, FloatArray, IntArray
+
+
+def assign(
+    scores: FloatArray,
+    *,
+    budget: int | None = None,
+    per_class: int | None = None,
+    eligible: BoolArray | None = None,
+    accept: Callable[[int], bool] | None = None,
+) -> tuple[IntArray, ...]:
+    """A whole choice, as a selection makes it; per class the rows, best first."""
+    orders = rank_orders(scores, eligible)
+    if per_class is not None:
+        return draft(orders, [per_class] * len(orders), scores=scores, accept=accept)
+    assert budget is not None
+    quotas = even_split(budget, len(orders)) if len(orders) else ()
+    return draft(orders, quotas, pooled=True, scores=scores, accept=accept)
 
 
 def test_an_image_goes_to_the_class_that_ranks_it_best() -> None:
@@ -74,10 +94,9 @@ def test_orders_are_best_first_and_hold_eligible_rows_only() -> None:
     assert order.tolist() == [1, 2, 0]
 
 
-@pytest.mark.parametrize("call", [{}, {"budget": 1, "per_class": 1}, {"budget": -1}])
-def test_a_budget_that_makes_no_sense_is_refused(call: dict[str, int]) -> None:
-    with pytest.raises(UsageError, match="budget"):
-        assign(np.zeros((2, 3), np.float32), **call)
+def test_a_negative_quota_is_refused() -> None:
+    with pytest.raises(UsageError, match="-1"):
+        draft([np.arange(3)], [-1])
 
 
 @st.composite
