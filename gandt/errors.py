@@ -12,12 +12,14 @@
     ├── IndexFolderError    an index folder is missing, damaged, locked or of another format
     │   └── ModelMismatch   two models would mix in one index
     ├── SeedError           the seeds cannot be used
-    └── ManifestError       a manifest breaks the contract of Ground Truth
+    ├── ManifestError       a manifest breaks the contract of Ground Truth
+    └── AnswerError         workers' answers cannot be read or made into labels
 
 A message is one sentence that holds the thing, the place and the next step.
 """
 
 __all__ = [
+    "AnswerError",
     "BadImage",
     "GandtError",
     "IndexFolderError",
@@ -81,3 +83,7 @@ class SeedError(GandtError):
 
 class ManifestError(GandtError):
     """A manifest breaks the contract of SageMaker Ground Truth."""
+
+
+class AnswerError(GandtError):
+    """Workers' answers cannot be read, or cannot be made into labels."""

@@ -1,0 +1,1 @@
+"""Learning from labels on embeddings: probes and what follows from them."""

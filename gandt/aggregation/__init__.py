@@ -1,0 +1,1 @@
+"""Many answers, one label, an honest confidence."""
