@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gandt.errors import IndexFolderError, ModelMismatch, UsageError
 from gandt.index.folder import Index
+from gandt.index.folder import open_index as open_index_folder
+from gandt.storage import is_remote
 from gandt.types import Embedder, Selection
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def embed(
     pool
         Folders, files, globs, lists, manifests, tar shards and `s3://` prefixes, mixed freely.
     index
-        The index folder; created where absent.
+        The index folder, local or `s3://`; created where absent.
     model
         See `gandt.embedding.models`. `"auto"` takes the model of an index that exists, and the
         default of the machine otherwise.
@@ -76,13 +78,14 @@ def embed(
 
     Raises
     ------
-    PoolError, ModelError, IndexFolderError, ModelMismatch
+    PoolError, StorageError, ModelError, IndexFolderError, ModelMismatch
     """
     from gandt.embedding.decoding import cores
     from gandt.embedding.lazy import LazyEmbedder, check_device_name
     from gandt.index.card import read_card
     from gandt.index.plan import parse_bytes
     from gandt.index.refresh import plan_sentence, refresh_search, report_sentence
+    from gandt.index.remote import writing
     from gandt.index.update import update_index
     from gandt.index.writer import SHARD_ROWS, SHARD_SECONDS
     from gandt.pool.sources import open_pool
@@ -91,10 +94,8 @@ def embed(
     budget = parse_bytes(memory)
     sources = [pool] if isinstance(pool, str | os.PathLike) else list(pool)
     opened = open_pool(sources, column=column)
-    folder = Path(index)
-    if folder.exists() and not folder.is_dir():
-        raise IndexFolderError(f"{folder} is a file; name a folder, new or with an index in it.")
-    card = read_card(folder)
+    if not is_remote(index) and Path(index).exists() and not Path(index).is_dir():
+        raise IndexFolderError(f"{index} is a file; name a folder, new or with an index in it.")
 
     def load(name: str) -> Embedder:
         from gandt.embedding.runtime import load_embedder
@@ -103,51 +104,59 @@ def embed(
         on_start(line)
         return loaded
 
-    if card is not None and model in ("auto", card.model.model):
-        known = card.model
-        embedder: Embedder = LazyEmbedder(known, lambda: load(known.model))
-    else:
-        for _ in opened:  # a pool without images is said before a model is loaded for it
-            break
-        embedder = load(model)
-    report = update_index(
-        opened,
-        embedder,
-        folder,
-        exact=exact,
-        max_pixels=max_pixels,
-        retry_rejected=retry_rejected,
-        decode_workers=decode_workers,
-        decode_in=decode_in,
-        shard_rows=shard_rows or SHARD_ROWS,
-        shard_seconds=SHARD_SECONDS if shard_seconds is None else shard_seconds,
-        on_progress=on_progress,
-    )
-    try:
-        built = refresh_search(
-            folder,
-            memory_bytes=budget,
-            recall=recall,
-            cores=cores(),
-            on_plan=lambda plan: on_start(plan_sentence(plan)),
+    with writing(index) as working:
+        card = read_card(working.folder)
+        if card is not None and model in ("auto", card.model.model):
+            known = card.model
+            embedder: Embedder = LazyEmbedder(known, lambda: load(known.model))
+        else:
+            for _ in opened:  # a pool without images is said before a model is loaded for it
+                break
+            embedder = load(model)
+        report = update_index(
+            opened,
+            embedder,
+            working.folder,
+            exact=exact,
+            max_pixels=max_pixels,
+            retry_rejected=retry_rejected,
+            decode_workers=decode_workers,
+            decode_in=decode_in,
+            shard_rows=shard_rows or SHARD_ROWS,
+            shard_seconds=SHARD_SECONDS if shard_seconds is None else shard_seconds,
+            publish=working.publish,
+            on_progress=on_progress,
         )
-    except UsageError as error:  # the vectors are safe, and exact search needs no index
-        on_start(f"no search index was built, searches stay exact: {error}")
+        try:
+            built = refresh_search(
+                working.folder,
+                memory_bytes=budget,
+                recall=recall,
+                cores=cores(),
+                on_plan=lambda plan: on_start(plan_sentence(plan)),
+                publish=working.publish,
+            )
+        except UsageError as error:  # the vectors are safe, and exact search needs no index
+            on_start(f"no search index was built, searches stay exact: {error}")
+            return report
+        if built is not None:
+            on_start(report_sentence(built))
         return report
-    if built is not None:
-        on_start(report_sentence(built))
-    return report
 
 
 def open_index(folder: PathLike) -> Index:
-    """Open an index folder of gandt or clip-retrieval for reading; takes milliseconds.
+    """Open an index of gandt or clip-retrieval for reading; takes milliseconds.
+
+    Of an index on `s3://` a copy is kept on this machine; what it lacks is fetched first.
 
     Raises
     ------
     IndexFolderError
         The folder is missing, damaged, or no index.
+    StorageError
+        It cannot be fetched from S3.
     """
-    return Index(Path(folder))
+    return open_index_folder(folder)
 
 
 def select(
@@ -167,7 +176,7 @@ def select(
     Parameters
     ----------
     index
-        An index, or the path of one.
+        An index, or the path or `s3://` URI of one.
     seeds
         Labeled examples: a folder with a folder per class, a table with path and label, or an
         output manifest.
@@ -228,13 +237,13 @@ def _embedder_of(index: Index, model: str | None, device: str) -> Embedder:
     if index.card is None:
         if model is None:
             raise IndexFolderError(
-                f"{index.folder} does not say which model made it; pass --model NAME:TAG, the "
+                f"{index.uri} does not say which model made it; pass --model NAME:TAG, the "
                 "model that embedded it."
             )
         embedder, _ = load_embedder(model, device=device, runtime=runtime)
         if embedder.card.dimension != index.dimension:
             raise ModelMismatch(
-                f"{index.folder} holds vectors of {index.dimension} dimensions and {model} makes "
+                f"{index.uri} holds vectors of {index.dimension} dimensions and {model} makes "
                 f"{embedder.card.dimension}; name the model that embedded it."
             )
         return embedder
@@ -242,7 +251,7 @@ def _embedder_of(index: Index, model: str | None, device: str) -> Embedder:
     embedder, _ = load_embedder(model or card.model, device=device, runtime=runtime)
     if embedder.card.weights_sha256 != card.weights_sha256:
         raise ModelMismatch(
-            f"{index.folder} was made by {card.model} (weights {card.weights_sha256[:12]}) and "
+            f"{index.uri} was made by {card.model} (weights {card.weights_sha256[:12]}) and "
             f"{embedder.card.model} has weights {embedder.card.weights_sha256[:12]}; the seeds "
             "must go through the same model."
         )

@@ -1,4 +1,4 @@
-"""Tables that people hand over: CSV, TSV, JSON Lines and Parquet, as columns of text.
+"""Tables that people hand over: CSV, TSV, JSON Lines and Parquet, as columns of text; CSV out.
 
 Reads whole columns, by URI, through `gandt.storage`; every value arrives as a string or None, since
 all that G&T takes from such a table are names: paths, labels, workers. The format goes by the
@@ -13,7 +13,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from gandt import storage
 from gandt.errors import StorageError, UsageError
 
-__all__ = ["TABLE_SUFFIXES", "Table", "find_column", "read_list", "read_rows"]
+__all__ = ["TABLE_SUFFIXES", "Table", "find_column", "format_csv", "read_list", "read_rows"]
 
 _JSON_LINES = frozenset({".jsonl", ".ndjson", ".manifest"})
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -110,6 +110,18 @@ def read_list(uri: str, headers: Collection[str]) -> Iterator[str]:
         entry = line.strip()
         if entry and not (number == 1 and _loose(entry) in loose):
             yield entry
+
+
+def format_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Write cells as lines of CSV."""
+    return "".join(f"{','.join(map(_cell, row))}\n" for row in rows)
+
+
+def _cell(text: str) -> str:
+    # The csv module of Python before 3.13 leaves a carriage return unquoted, which cuts the row.
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _loose(name: str) -> str:

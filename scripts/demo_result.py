@@ -1,4 +1,4 @@
-"""Count how many of the demo's candidates are defects, beside what chance would give."""
+"""Count what the demo found, and how many of its labels are right, beside the plain majority."""
 
 import csv
 import json
@@ -16,7 +16,15 @@ def main(folder: Path) -> None:
     chance = len(picked) * defects / len(truth)
     print(f"{found} of the {defects} defects are among the {len(picked)} candidates.")
     print(f"Chance would give {chance:.1f}: that is {found / chance:.0f} times their share.")
-    print(f"Look at {folder.resolve() / 'round1.html'} in a browser.")
+    with (folder / "round1" / "labels.csv").open() as file:
+        labels = list(csv.DictReader(file))
+    named = {"defect": "defect", "nominal": "Other"}
+    right = sum(row["label"] == named[truth[Path(row["task"]).name]] for row in labels)
+    sure = [row for row in labels if row["certain"] == "true"]
+    sure_right = sum(row["label"] == named[truth[Path(row["task"]).name]] for row in sure)
+    print(f"{right} of {len(labels)} labels are right; of the {len(sure)} certain, {sure_right}.")
+    for name in ("round1.html", "round1-report.html"):
+        print(f"Look at {folder.resolve() / name} in a browser.")
 
 
 if __name__ == "__main__":

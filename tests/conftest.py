@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +16,9 @@ from PIL import Image
 
 from gandt.errors import ModelError
 from gandt.types import FloatArray, ModelCard, Pixels, Preprocessing
+
+if TYPE_CHECKING:
+    from s3_server import Bucket, S3Server
 
 # Read once at import by the hub's client: no test waits for a network.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -101,3 +107,38 @@ def textiles() -> Iterator[Path]:
         "conformal_clip_data", reason="pip install 'gandt[test]' brings conformal-clip-data"
     )
     yield Path(package.__file__).parent / "data" / "textile_images" / "simulated"
+
+
+_buckets = itertools.count()
+_clients: dict[int, object] = {}  # making one takes a quarter of a second
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 API on loopback, which fails when it is told to."""
+    pytest.importorskip("moto", reason="pip install 'gandt[test]' brings moto, an S3 server")
+    sys.path.append(str(Path(__file__).parent))
+    from s3_server import S3Server
+
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(
+    s3_server: S3Server, _own_home: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bucket]:
+    """An empty bucket of the server, which every client of this test finds by the environment."""
+    from s3_server import ENVIRONMENT, Bucket
+
+    from gandt.storage import s3_client
+
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server.endpoint)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(s3_client, "_clients", _clients)
+    s3_server.reset()
+    yield Bucket(s3_server, f"bucket-{next(_buckets)}")
+    s3_server.reset()

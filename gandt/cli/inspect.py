@@ -1,4 +1,4 @@
-"""`gandt info` and `gandt validate`: say what an index or a manifest holds."""
+"""`gandt info` and `gandt validate`: say what an index, a manifest or a job's answers hold."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ INFO_EXAMPLE = "gandt info pool.index --rejected"
 VALIDATE_EXAMPLE = "gandt validate selection.manifest"
 
 SHOWN_REJECTED = 10
+ANSWER_SUFFIXES = (".json", ".csv", ".tsv", ".parquet")
 
 
 def info(
@@ -41,12 +42,18 @@ def info(
 
 
 def validate(
-    file: Annotated[str, typer.Argument(help="A manifest, local or s3://.", show_default=False)],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A manifest, or the answers of a job (folder, JSON or table); local or s3://.",
+            show_default=False,
+        ),
+    ],
     max_findings: Annotated[int, typer.Option(min=1, help="Findings to print of each kind.")] = 3,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as errors do.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Check a manifest against every limit of SageMaker Ground Truth.
+    """Check a manifest against every limit of SageMaker Ground Truth, or answers for what is odd.
 
     Names line, key and remedy of each finding. Exit code 1 where a job would refuse or fail.
     """
@@ -54,6 +61,9 @@ def validate(
 
     from gandt.groundtruth.check import check_manifest
 
+    if _holds_answers(file):
+        _validate_answers(file, max_findings, strict, json)
+        return
     report = check_manifest(file, max_findings=max_findings)
     failed = not report.ok or (strict and report.warnings > 0)
     if json:
@@ -67,4 +77,41 @@ def validate(
         for line in report.describe():
             typer.echo(line)
     if failed:
+        raise typer.Exit(1)
+
+
+def _holds_answers(file: str) -> bool:
+    from gandt import storage
+
+    return file.lower().endswith(ANSWER_SUFFIXES) or storage.is_folder(file)
+
+
+def _validate_answers(file: str, max_findings: int, strict: bool, json: bool) -> None:
+    from collections import Counter
+
+    from gandt import storage
+    from gandt.groundtruth.responses import read_answers
+
+    answers = read_answers([storage.normalize(file)])
+    kinds = Counter(oddity.kind for oddity in answers.oddities)
+    facts = {
+        "kind": answers.kind,
+        "tasks": len(set(answers.tasks) | set(answers.task)),
+        "answers": len(answers),
+        "workers": len(set(answers.worker)),
+    }
+    if json:
+        odd = [{"kind": o.kind, "where": o.where, "reason": o.reason} for o in answers.oddities]
+        print_json({**facts, "oddities": odd, "ok": not (strict and odd)})
+    else:
+        for name, value in facts.items():
+            typer.echo(f"{name:<10} {value:,}" if isinstance(value, int) else f"{name:<10} {value}")
+        for kind, number in kinds.items():
+            typer.echo(f"{kind:<10} {number:,}")
+            for oddity in [o for o in answers.oddities if o.kind == kind][:max_findings]:
+                typer.echo(f"  {oddity.where}: {oddity.reason}")
+            if number > max_findings:
+                note(f"  … and {number - max_findings:,} more (--max-findings)")
+        typer.echo("nothing odd" if not kinds else f"{kinds.total():,} oddities")
+    if strict and kinds:
         raise typer.Exit(1)

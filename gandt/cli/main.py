@@ -15,8 +15,10 @@ from collections.abc import Callable
 import typer
 
 from gandt._version import __version__
+from gandt.cli.aggregate import AGGREGATE_EXAMPLE, aggregate
 from gandt.cli.embed import EMBED_EXAMPLE, embed
 from gandt.cli.inspect import INFO_EXAMPLE, VALIDATE_EXAMPLE, info, validate
+from gandt.cli.report import REPORT_EXAMPLE, report
 from gandt.cli.select import SELECT_EXAMPLE, select
 from gandt.errors import GandtError
 
@@ -45,13 +47,15 @@ def _program(
     ),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
 ) -> None:
-    """Find the few images worth labeling in a large pool.
+    """Find the few images worth labeling in a large pool, and make labels of the answers.
 
-    A whole run, in the current directory:
+    A whole round, in the current directory:
 
         gandt embed photos/
 
         gandt select --seeds seeds/
+
+        gandt aggregate answers/
     """
     if debug:
         os.environ["GANDT_DEBUG"] = "1"
@@ -77,6 +81,8 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 for _command, _example in (
     (embed, EMBED_EXAMPLE),
     (select, SELECT_EXAMPLE),
+    (aggregate, AGGREGATE_EXAMPLE),
+    (report, REPORT_EXAMPLE),
     (info, INFO_EXAMPLE),
     (validate, VALIDATE_EXAMPLE),
 ):

@@ -3,7 +3,7 @@
 Pillow gives up Python's lock while it decodes and resizes, so threads fill a few cores well and
 cost nothing to start: they serve a CPU, where the model needs the cores too. A GPU eats images
 faster than one process can hand them out, so there worker processes write pixels straight into
-shared memory.
+shared memory. Images on S3 are fetched ahead in either case, by threads that only wait.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.shared_memory import SharedMemory
 from typing import Literal, Protocol
 
 import numpy as np
 
 from gandt.errors import BadImage, GandtError
+from gandt.pool.ahead import ReadAhead
 from gandt.pool.decode import decode
-from gandt.pool.sources import read_item
+from gandt.pool.sources import Unavailable
 from gandt.types import Embedded, Item, Pixels, Preprocessing
 
 __all__ = ["Decoder", "DecodingOptions", "Picture", "cores", "start_decoder"]
@@ -90,12 +91,15 @@ def start_decoder(
     return _Processes(options, count)
 
 
-def _picture(item: Item, options: DecodingOptions) -> Picture:
+def _picture(item: Item, read: Callable[[], bytes], options: DecodingOptions) -> Picture:
     try:
-        data = read_item(item)
+        data = read()
         decoded = decode(
             data, options.preprocessing, exact=options.exact, max_pixels=options.max_pixels
         )
+    except Unavailable as error:
+        # Without a version it counts as changed in the next run, which so tries it again.
+        return Picture(replace(item, version=""), None, None, str(error))
     except BadImage as error:
         return Picture(item, None, None, str(error))
     except MemoryError:
@@ -109,14 +113,21 @@ class _Threads:
         self.workers = workers
         self.capacity = 1024  # pixels of a finished chunk are all that a waiting one costs
         self._options = options
+        self._ahead = ReadAhead()
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="gandt-decode")
 
     def submit(self, items: Sequence[Item]) -> Callable[[], list[Picture]]:
         chunk = list(items)
-        future = self._executor.submit(lambda: [_picture(item, self._options) for item in chunk])
+        reads = self._ahead.start(chunk)
+        future = self._executor.submit(
+            lambda: [
+                _picture(item, read, self._options) for item, read in zip(chunk, reads, strict=True)
+            ]
+        )
         return future.result
 
     def close(self) -> None:
+        self._ahead.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -174,6 +185,7 @@ class _Processes:
 
 
 _worker_options: DecodingOptions | None = None
+_worker_ahead = ReadAhead(readers=CHUNK)
 _attached: dict[str, SharedMemory] = {}
 
 
@@ -198,8 +210,9 @@ def _fill(slab_name: str, items: Sequence[Item]) -> list[Picture]:
     size = _worker_options.preprocessing.size
     pixels = np.ndarray((CHUNK, size, size, 3), dtype=np.uint8, buffer=slab.buf)
     out = []
-    for place, item in enumerate(items):
-        picture = _picture(item, _worker_options)
+    reads = _worker_ahead.start(items)
+    for place, (item, read) in enumerate(zip(items, reads, strict=True)):
+        picture = _picture(item, read, _worker_options)
         if picture.pixels is not None:
             pixels[place] = picture.pixels
         out.append(Picture(picture.item, picture.image, None, picture.reason))

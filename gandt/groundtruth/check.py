@@ -27,7 +27,7 @@ from gandt.groundtruth.json_lines import (
     parse_line,
     parse_strictly,
 )
-from gandt.groundtruth.label_rules import check_labels
+from gandt.groundtruth.label_rules import LabelCheck
 from gandt.groundtruth.reference_rules import TileIndexes, bucket_of, check_reference, check_tiles
 
 __all__ = ["ManifestReport", "check_manifest"]
@@ -79,8 +79,7 @@ class _Check:
         self.buckets: Counter[str] = Counter()
         self.seen: dict[str, int] = {}  # reference → its first line
         self.indexes: TileIndexes = {}
-        self.labels: dict[str, Counter[str]] = {}
-        self.failed: Counter[str] = Counter()
+        self.labels = LabelCheck(log)
 
     def first_line(self, raw: bytes) -> bytes:
         """Look for what concerns the whole file; returns the line without a byte-order mark."""
@@ -133,7 +132,7 @@ class _Check:
         self.strictness(number, None, parsed)
         self.keys(number, parsed.record)
         self.source(number, parsed.record)
-        check_labels(self.log, number, parsed.record, self.labels, self.failed)
+        self.labels.line(number, parsed.record)
 
     def strictness(self, number: int, place: str | None, parsed: ParsedLine | StrictJson) -> None:
         """Report what lenient parsers let pass."""
@@ -273,6 +272,7 @@ class _Check:
 
     def report(self, uri: str) -> ManifestReport:
         """Say what the whole file is like, and sum up."""
+        self.labels.finish()
         if not self.tasks and not self.foreign:
             self.log.add("error", "empty", 0, None, "the file holds no task", "select some images")
         if self.tasks > MAX_OBJECTS:
@@ -293,7 +293,7 @@ class _Check:
                 f"the file asks about texts ({self.texts:,} lines) and about images",
                 "write one manifest for each kind of task",
             )
-        labels = sorted(self.labels.items())
+        labels = sorted(self.labels.classes.items())
         return ManifestReport(
             uri=uri,
             tasks=self.tasks,
@@ -302,7 +302,8 @@ class _Check:
             texts=self.texts,
             buckets=tuple(sorted(self.buckets.items())),
             labels=tuple((name, tuple(sorted(counts.items()))) for name, counts in labels),
-            failed=tuple(sorted(self.failed.items())),
+            labeled=tuple(sorted(self.labels.labeled.items())),
+            failed=tuple(sorted(self.labels.failed.items())),
             findings=tuple(sorted(self.log.kept, key=lambda finding: finding.line)),
             errors=self.log.total("error"),
             warnings=self.log.total("warning"),

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Finding", "FindingLog", "ManifestReport", "Severity"]
+__all__ = ["Finding", "FindingLog", "LabelNotes", "ManifestReport", "Severity"]
 
 Severity = Literal["error", "warning"]
 
@@ -63,6 +63,22 @@ class FindingLog:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelNotes:
+    """Where findings about the labels of one line go."""
+
+    log: FindingLog
+    line: int
+
+    def error(self, key: str, message: str, remedy: str) -> None:
+        """Report what a reader of the label would stumble over."""
+        self.log.add("error", "label", self.line, key, message, remedy)
+
+    def warning(self, key: str, message: str, remedy: str, *, code: str = "label") -> None:
+        """Report what may be meant."""
+        self.log.add("warning", code, self.line, key, message, remedy)
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestReport:
     """What a manifest holds, in numbers, and what is wrong with it.
 
@@ -77,6 +93,7 @@ class ManifestReport:
     texts: int  # tasks about a text
     buckets: tuple[tuple[str, int], ...]  # (name, images in it), by name; "" for local files
     labels: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]  # (attribute, ((class, count), …))
+    labeled: tuple[tuple[str, int], ...]  # (attribute, objects that have a label)
     failed: tuple[tuple[str, int], ...]  # (attribute, objects that its job failed on)
     findings: tuple[Finding, ...]
     errors: int
@@ -100,7 +117,11 @@ class ManifestReport:
         for name, classes in self.labels:
             counts = ", ".join(f"{label} {count:,}" for label, count in classes)
             lines.append(f"labels of {name!r}: {counts or 'none of a class'}")
-        lines += [f"{_count(count, 'task')} failed in {name!r}" for name, count in self.failed]
+        labeled, failed = dict(self.labeled), dict(self.failed)
+        for name in sorted({*labeled, *failed}):
+            done, lost = labeled.get(name, 0), failed.get(name, 0)
+            rest = self.tasks - done - lost
+            lines.append(f"{name!r}: {done:,} labeled, {lost:,} failed, {rest:,} not labeled")
         verdict = f"{_count(self.errors, 'error')}, {_count(self.warnings, 'warning')}"
         return (*lines, verdict if self.errors or self.warnings else "no problem found")
 

@@ -1,213 +1,141 @@
-"""What the labels in an augmented manifest must look like: rules for one pair of keys.
+"""What the labels of an augmented manifest must look like: rules for each pair of keys in a line.
 
-A pair is `<attribute>` with `<attribute>-metadata`, as a finished job adds it to each line. Pure
-functions that add to a `FindingLog` and count labels; the shapes are those of the SageMaker
-developer guide, "Output Data", read as tolerantly as real files demand (an index may be a text,
-a failed object has metadata only).
+A pair is `<attribute>` with `<attribute>-metadata`, as a finished job adds it to each line. Adds to
+a `FindingLog` and counts labels; `label_shapes` knows the rules for each kind of label. The shapes
+are those of the SageMaker developer guide, "Output Data", read as tolerantly as real files demand.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import TypeGuard
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from gandt.groundtruth.findings import FindingLog
+from gandt.groundtruth.findings import FindingLog, LabelNotes
 from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF
-from gandt.groundtruth.output import METADATA, label_attributes
+from gandt.groundtruth.label_names import MASK, METADATA, is_attribute, label_attributes
+from gandt.groundtruth.label_shapes import FoundClass, brief, check_shape
+from gandt.groundtruth.output_values import label_type
 
-__all__ = ["check_labels"]
+__all__ = ["LabelCheck"]
 
-_ATTRIBUTE = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 
-_SIDES = ("left", "top", "width", "height")
 
-_Note = Callable[[str, str, str], None]  # (key, what is wrong, what to do)
+@dataclass(slots=True)
+class LabelCheck:
+    """The labels of a manifest, checked line by line and counted."""
 
+    log: FindingLog
+    classes: dict[str, Counter[str]] = field(default_factory=dict)  # by attribute, by class
+    labeled: Counter[str] = field(default_factory=Counter)  # lines with a label, by attribute
+    failed: Counter[str] = field(default_factory=Counter)  # lines that the job failed on
+    # By attribute: a class by its index and an index by its class, with the line of the first.
+    _first: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
+    _bare: dict[str, list[int]] = field(default_factory=dict)  # key → first line, number of lines
 
-def check_labels(
-    log: FindingLog,
-    line: int,
-    record: Mapping[str, object],
-    labels: dict[str, Counter[str]],
-    failed: Counter[str],
-) -> None:
-    """Check every label of a line, and count it in `labels[attribute][class]` or `failed`."""
-    found = label_attributes(record)
-    for key, metadata in record.items():
+    def line(self, number: int, record: Mapping[str, object]) -> None:
+        """Check and count every label of a line."""
+        notes = LabelNotes(self.log, number)
+        found = label_attributes(record)
+        for key, value in record.items():
+            if key.endswith(METADATA) and key.removesuffix(METADATA) not in found:
+                self._foreign(notes, record, key, value)
+            elif f"{key}{METADATA}" not in record:
+                self._bare.setdefault(key, [number, 0])[1] += 1
+        for name, metadata in found.items():
+            self._name(notes, name, metadata)
+            if "failure-reason" in metadata:
+                self.failed[name] += 1
+            elif name not in record:
+                notes.error(
+                    f"{name}{METADATA}", f"the label {name!r} itself is missing", "restore it"
+                )
+            else:
+                self.labeled[name] += 1
+                classes = check_shape(notes, name, record[name], metadata, record.get(SOURCE))
+                self._count(notes, name, classes)
+                _check_common(notes, f"{name}{METADATA}", metadata)
+
+    def finish(self) -> None:
+        """Report what only the whole file shows: labels that lack their metadata."""
+        for name in sorted({*self.labeled, *self.failed}):
+            if name in self._bare:
+                number, count = self._bare[name]
+                lines = f" ({count:,} lines are like that)" if count > 1 else ""
+                LabelNotes(self.log, number).error(
+                    name,
+                    f"the label has no {name}{METADATA} beside it{lines}",
+                    "restore it, or take the label out",
+                )
+
+    def _foreign(
+        self, notes: LabelNotes, record: Mapping[str, object], key: str, value: object
+    ) -> None:
         name = key.removesuffix(METADATA)
-        pair = name != key and name in record and name not in (SOURCE, SOURCE_REF)
-        if pair and name not in found:
-            reason = (
-                "has no `type` that begins with groundtruth/"
-                if isinstance(metadata, dict)
-                else "is not an object"
-            )
-            log.add(
-                "warning",
-                "metadata",
-                line,
-                key,
-                f"it looks like the metadata of the label {name!r} but {reason}",
-                "repair it if it is a label; other keys may stay",
-            )
+        if name not in record or name in (SOURCE, SOURCE_REF):
+            return
+        reason = (
+            "has no `type` that begins with groundtruth/"
+            if isinstance(value, dict)
+            else "is not an object"
+        )
+        notes.warning(
+            key,
+            f"it looks like the metadata of the label {name!r} but {reason}",
+            "repair it if it is a label; other keys may stay",
+            code="metadata",
+        )
 
-    def note(key: str, message: str, remedy: str) -> None:
-        log.add("error", "label", line, key, message, remedy)
-
-    for name, metadata in found.items():
-        if not _ATTRIBUTE.fullmatch(name):
-            log.add(
-                "warning",
-                "attribute-name",
-                line,
+    def _name(self, notes: LabelNotes, name: str, metadata: Mapping[str, object]) -> None:
+        if not is_attribute(name):
+            notes.warning(
                 name,
                 "no labeling job could have this label attribute name",
                 "use at most 127 letters, digits and single hyphens",
+                code="attribute-name",
             )
-        if "failure-reason" in metadata:
-            failed[name] += 1
-            continue
-        if name not in record:
-            note(f"{name}{METADATA}", f"the label {name!r} itself is missing", "restore it")
-            continue
-        counts = labels.setdefault(name, Counter())
-        counts.update(_check_label(note, name, record[name], metadata))
-        _check_common(note, f"{name}{METADATA}", metadata)
+        elif label_type(metadata).endswith("semantic-segmentation") and not name.endswith(MASK):
+            notes.warning(
+                name,
+                f"the label attribute of masks does not end in {MASK}",
+                f"rename it and its metadata to {name}{MASK} for a job that goes on from it",
+                code="attribute-name",
+            )
+
+    def _count(self, notes: LabelNotes, name: str, classes: Iterable[FoundClass]) -> None:
+        """Count classes, and see that each has one index throughout the file."""
+        counts = self.classes.setdefault(name, Counter())
+        for index, class_name in classes:
+            counts[class_name] += 1
+            if index is None:
+                continue
+            first, line = self._first.setdefault((name, "class", index), (class_name, notes.line))
+            other, there = self._first.setdefault((name, "index", class_name), (index, notes.line))
+            if first != class_name:
+                message = f"class {index} is {class_name!r} here and {first!r} on line {line}"
+            elif other != index:
+                message = f"{class_name!r} is class {index} here and {other} on line {there}"
+            else:
+                continue
+            notes.warning(
+                name, message, "number the classes in one way throughout", code="class-index"
+            )
 
 
-def _check_label(
-    note: _Note, name: str, label: object, metadata: Mapping[str, object]
-) -> list[str]:
-    """Check one label by its type; returns the classes in it, as often as they occur."""
-    kind = str(metadata.get("type")).lower().removeprefix("groundtruth/")
-    if kind in ("image-classification", "text-classification", "label-verification"):
-        return _check_single(note, name, label, metadata)
-    if kind.endswith("-classification-multilabel"):
-        return _check_multi(note, name, label, metadata)
-    if kind == "object-detection":
-        return _check_boxes(note, name, label, metadata)
-    if kind == "semantic-segmentation":
-        return _check_masks(note, name, label, metadata)
-    return []
-
-
-def _check_single(
-    note: _Note, name: str, label: object, metadata: Mapping[str, object]
-) -> list[str]:
-    if not _is_index(label):
-        note(name, f"the label {_brief(label)} is not the index of a class", "give an integer")
-    class_name = metadata.get("class-name")
-    if not isinstance(class_name, str) or not class_name.strip():
-        note(f"{name}{METADATA}.class-name", "the name of the class is missing", "give a string")
-        return []
-    _check_confidence(note, f"{name}{METADATA}.confidence", metadata.get("confidence"))
-    return [class_name]
-
-
-def _check_multi(
-    note: _Note, name: str, label: object, metadata: Mapping[str, object]
-) -> list[str]:
-    if not isinstance(label, list) or not all(_is_index(index) for index in label):
-        note(name, "the label is not a list of class indexes", "give a list of integers")
-        return []
-    names = _mapping(note, f"{name}{METADATA}.class-map", metadata.get("class-map"))
-    confidences = _mapping(note, f"{name}{METADATA}.confidence-map", metadata.get("confidence-map"))
-    found = []
-    for index in map(str, label):
-        class_name = names.get(index)
-        if isinstance(class_name, str):
-            found.append(class_name)
-        else:
-            note(f"{name}{METADATA}.class-map", f"class {index} has no name", "add it")
-        _check_confidence(note, f"{name}{METADATA}.confidence-map", confidences.get(index))
-    return found
-
-
-def _check_boxes(
-    note: _Note, name: str, label: object, metadata: Mapping[str, object]
-) -> list[str]:
-    boxes = label.get("annotations") if isinstance(label, dict) else None
-    if not isinstance(boxes, list) or not isinstance(label, dict) or "image_size" not in label:
-        note(name, "the label has no `image_size` and list of `annotations`", "restore them")
-        return []
-    objects = metadata.get("objects")
-    if not isinstance(objects, list) or len(objects) != len(boxes):
-        note(
-            f"{name}{METADATA}.objects",
-            f"there is not one entry for each of the {len(boxes)} boxes",
-            "give one confidence a box, in the same order",
-        )
-    names = _mapping(note, f"{name}{METADATA}.class-map", metadata.get("class-map"))
-    found = []
-    for position, box in enumerate(boxes):
-        key = f"{name}.annotations[{position}]"
-        sides = [box.get(side) if isinstance(box, dict) else None for side in _SIDES]
-        if not isinstance(box, dict) or not all(_is_number(side) for side in sides):
-            note(key, "the box lacks one of left, top, width and height", "give four numbers")
-            continue
-        class_name = names.get(str(box.get("class_id")))
-        if isinstance(class_name, str):
-            found.append(class_name)
-        else:
-            note(key, f"class {_brief(box.get('class_id'))} has no name in the class-map", "add it")
-    return found
-
-
-def _check_masks(
-    note: _Note, name: str, label: object, metadata: Mapping[str, object]
-) -> list[str]:
-    if not isinstance(label, str) or not label.startswith("s3://"):
-        note(name, "the label is not the S3 URI of a mask", "name the PNG that holds it")
-    key = f"{name}{METADATA}.internal-color-map"
-    colors = _mapping(note, key, metadata.get("internal-color-map"))
-    found = []
-    for index, entry in colors.items():
-        class_name = entry.get("class-name") if isinstance(entry, dict) else None
-        if isinstance(class_name, str):
-            found.append(class_name)
-        else:
-            note(f"{key}.{index}", "the entry has no class-name", "name the class of the color")
-    return found
-
-
-def _check_common(note: _Note, key: str, metadata: Mapping[str, object]) -> None:
+def _check_common(notes: LabelNotes, key: str, metadata: Mapping[str, object]) -> None:
     who = metadata.get("human-annotated")
     if str(who).lower() not in ("yes", "no", "true", "false"):
-        note(f"{key}.human-annotated", f"{_brief(who)} says neither yes nor no", "write yes or no")
-    date = metadata.get("creation-date")
+        notes.error(
+            f"{key}.human-annotated", f"{brief(who)} says neither yes nor no", "write yes or no"
+        )
+    # The guide prints the metadata of custom jobs with underscores.
+    custom = label_type(metadata) == "groundtruth/custom"
+    date = metadata.get("creation-date", metadata.get("creation_date") if custom else None)
     if not isinstance(date, str) or not _DATE.fullmatch(date):
-        note(
+        notes.error(
             f"{key}.creation-date",
-            f"{_brief(date)} is no date",
+            f"{brief(date)} is no date",
             "write it as 2024-03-05T10:05:00.120431 (UTC)",
         )
-
-
-def _check_confidence(note: _Note, key: str, value: object) -> None:
-    if not _is_number(value) or not 0 <= value <= 1:
-        note(key, f"the confidence {_brief(value)} is not from 0 to 1", "give a number from 0 to 1")
-
-
-def _mapping(note: _Note, key: str, value: object) -> Mapping[str, object]:
-    if isinstance(value, dict):
-        return value
-    note(key, "it is missing or not an object", "map each class index (as text) to its entry")
-    return {}
-
-
-def _is_index(value: object) -> bool:
-    if isinstance(value, str):
-        return value.isdecimal()
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _brief(value: object) -> str:
-    return repr(value)[:60] if value is not None else "(missing)"

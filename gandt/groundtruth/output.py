@@ -1,38 +1,90 @@
-"""Labels out of an output manifest: what a finished classification job says about its images.
+"""Labels out of an output manifest: what a finished labeling job says about each object.
 
 Reads JSON Lines in which a job added `<attribute>` and `<attribute>-metadata` to each line (an
-"augmented manifest"), of single-label and multi-label image classification, and any line that has
-their shape. Nothing is written. What a line says beyond that, and which lines say nothing, is
-counted with a reason.
+"augmented manifest"), of every task that images and texts have: classification with one label or
+several, boxes, spans, masks, the verification or adjustment of those, and custom jobs. Nothing is
+written, no mask is opened. Each line gives a row; a line without a usable label says why.
 
-The shapes are those of the SageMaker developer guide ("Output Data") and, where real files differ
-from it, those of real files: an index may be a number or a text, a failed object has no label key
-and only a `failure-reason`, and a confidence of 0 means that one worker answered, not that the
-answer is wrong.
+The file of a job that is still running, or was stopped, is read as far as it goes. `output_values`
+knows what the labels themselves look like.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
+from gandt.answers import Label
 from gandt.errors import ManifestError
-from gandt.groundtruth.json_lines import POOL_URI, SOURCE, SOURCE_REF, read_objects
+from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, read_objects
+from gandt.groundtruth.label_names import (
+    METADATA,
+    attribute_types,
+    label_attributes,
+    only_attribute,
+)
+from gandt.groundtruth.output_values import LabelValue, NoLabel, OutputKind, read_value
+from gandt.groundtruth.task_lines import task_name
 
 __all__ = [
     "LabelReading",
     "LabeledImage",
+    "OutputReading",
+    "OutputRow",
     "PassedLine",
+    "Status",
     "label_attributes",
     "read_labels",
+    "read_output",
 ]
 
-METADATA = "-metadata"
 SINGLE = "groundtruth/image-classification"
 MULTI = "groundtruth/image-classification-multilabel"
-MIN_CONFIDENCE = 0.5  # of a class in a multi-label answer
+Status = Literal["labeled", "failed", "unlabeled", "empty", "unreadable"]
+_HUMAN = {"yes": True, "true": True, "no": False, "false": False}
+
+_Records = Sequence[tuple[int, dict[str, object]]]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRow:
+    """What one line says under one attribute."""
+
+    line: int  # from 1
+    # Its name in the pool where the line carries it, else the reference or the text; of a tiled
+    # task the names of its images, joined by ", ".
+    task: str
+    reference: str | None  # `source-ref`, what to open; None for a text or a tiled task
+    kind: OutputKind
+    status: Status  # "empty": no class was chosen, or none is likely enough; `label` is () then
+    record: Mapping[str, object]  # the line
+    metadata: Mapping[str, object]  # of the label; empty where there are none
+    # None where there is none, of a mask (see `mask_uri`) and of a custom job (see `record`).
+    label: Label | None = None
+    confidence: float | None = None  # (0, 1]; of several parts the mean; None where unknown
+    confidences: Mapping[str, float] = field(default_factory=dict)  # of all classes of "multi"
+    human: bool | None = None  # False where the job labeled it automatically; None: not said
+    image_size: tuple[int, int] | None = None  # width, height in pixels
+    mask_uri: str | None = None
+    reason: str = ""  # why there is no label, or what had to be repaired in it
+    created: str | None = None  # as written: ISO 8601 without a zone is UTC
+    job: str | None = None  # as written: in lower case, perhaps after "labeling-job/"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputReading:
+    """All lines of a manifest as one of its label attributes has them, in their order."""
+
+    attribute: str
+    kind: OutputKind  # of the first label; "custom" where there is none to tell by
+    rows: tuple[OutputRow, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of lines by status."""
+        return dict(sorted(Counter(row.status for row in self.rows).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +122,32 @@ class LabelReading:
         return dict(sorted(Counter(line.kind for line in self.passed).items()))
 
 
-def label_attributes(record: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
-    """Find the label attributes of a line, with their metadata.
+def read_output(uri: str, *, attribute: str | None = None) -> OutputReading:
+    """Read what a job says about each line, of whatever task.
 
-    A key is one only if `<key>-metadata` is an object with a `type` that begins `groundtruth/`
-    (any case) or with a `failure-reason`; other keys may end in `-metadata` too.
+    Boxes are cut at the border of the image where its size is known.
+
+    Parameters
+    ----------
+    attribute
+        The job's label attribute name. Without it, the only attribute in the file is taken.
+
+    Raises
+    ------
+    ManifestError
+        Where a line is not a JSON object, where no line has the attribute, or where several
+        attributes could be meant.
+    StorageError
+        Where the file cannot be read.
+
+    Examples
+    --------
+    >>> read_output("round1/output.manifest").counts  # doctest: +SKIP
+    {'failed': 3, 'labeled': 495, 'unlabeled': 2}
     """
-    found: dict[str, Mapping[str, object]] = {}
-    for key, metadata in record.items():
-        name = key.removesuffix(METADATA)
-        if name == key or not name or not isinstance(metadata, dict):
-            continue
-        if _type(metadata).startswith("groundtruth/") or "failure-reason" in metadata:
-            found[name] = metadata
-    return found
-
-
-def _kinds(records: Iterable[Mapping[str, object]]) -> dict[str, tuple[str, ...]]:
-    kinds: dict[str, set[str]] = {}
-    for record in records:
-        for name, metadata in label_attributes(record).items():
-            kinds.setdefault(name, set()).add(_type(metadata))
-    return {name: tuple(sorted(types - {""})) for name, types in sorted(kinds.items())}
+    records = list(read_objects(uri))
+    types = attribute_types(record for _, record in records)
+    return _read(uri, records, types, attribute or only_attribute(uri, list(types)))
 
 
 def read_labels(uri: str, *, attribute: str | None = None) -> LabelReading:
@@ -115,46 +171,36 @@ def read_labels(uri: str, *, attribute: str | None = None) -> LabelReading:
         Where the file cannot be read.
     """
     records = list(read_objects(uri))
-    name = attribute or _only_attribute(uri, _kinds(record for _, record in records))
+    types = attribute_types(record for _, record in records)
+    reading = _read(uri, records, types, attribute or only_attribute(uri, _of_images(uri, types)))
     images: list[LabeledImage] = []
     passed: list[PassedLine] = []
-    known = False
-    for number, record in records:
-        # A reference that was rewritten for the job is known in the pool by its older name.
-        reference = record.get(POOL_URI, record.get(SOURCE_REF))
-        place = reference if isinstance(reference, str) else None
-        known = known or name in record or f"{name}{METADATA}" in record
-        try:
-            images.extend(_read_line(record, name, place))
-        except _NoLabel as reason:
-            passed.append(PassedLine(number, place, reason.kind, str(reason)))
-    if not known:
-        there = ", ".join(_kinds(record for _, record in records)) or "none"
-        raise ManifestError(
-            f"{uri} has no label attribute {name!r} on any line: name one that it has ({there})."
-        )
-    return LabelReading(name, tuple(images), tuple(passed), len(records))
+    for row in reading.rows:
+        place = row.task if row.reference is not None else None
+        if row.status != "labeled":
+            passed.append(PassedLine(row.line, place, row.status, row.reason))
+        elif place is None:
+            what = "a text or a tiled task" if SOURCE in row.record else "no image"
+            reason = f"the line has no `{SOURCE_REF}`, it is about {what}"
+            passed.append(PassedLine(row.line, None, "unreadable", reason))
+        elif isinstance(row.label, str):
+            images.append(LabeledImage(place, row.label, row.confidence, row.human))
+        elif row.kind == "multi" and isinstance(row.label, tuple):
+            for name in map(str, row.label):
+                sure = row.confidences.get(name)
+                images.append(LabeledImage(place, name, sure, row.human))
+        else:
+            reason = f"the label is no class ({row.kind})"
+            passed.append(PassedLine(row.line, place, "unreadable", reason))
+    return LabelReading(reading.attribute, tuple(images), tuple(passed), len(records))
 
 
-class _NoLabel(Exception):
-    """Why a line gives no label; caught where lines are counted."""
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-
-
-def _only_attribute(uri: str, kinds: Mapping[str, tuple[str, ...]]) -> str:
-    if not kinds:
-        raise ManifestError(
-            f"{uri} has no labels in it: name the output manifest of a finished labeling job, or "
-            "the label attribute if its metadata name no type."
-        )
-    # An attribute whose every line failed has no type; it may be meant as well.
-    readable = [name for name, types in kinds.items() if not types or {SINGLE, MULTI} & set(types)]
-    if not readable:
-        there = ", ".join(f"{name} ({'/'.join(types)})" for name, types in kinds.items())
-        custom = any("groundtruth/custom" in types for types in kinds.values())
+def _of_images(uri: str, types: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Attributes that classify images. One whose every line failed may be meant as well."""
+    names = [name for name, found in types.items() if not found or {SINGLE, MULTI} & set(found)]
+    if types and not names:
+        there = ", ".join(f"{name} ({'/'.join(found)})" for name, found in types.items())
+        custom = any("groundtruth/custom" in found for found in types.values())
         raise ManifestError(
             f"{uri} holds no image classification, only {there}: "
             + (
@@ -163,81 +209,85 @@ def _only_attribute(uri: str, kinds: Mapping[str, tuple[str, ...]]) -> str:
                 else "name the output manifest of a classification job."
             )
         )
-    if len(readable) > 1:
+    return names
+
+
+def _read(
+    uri: str, records: _Records, types: Mapping[str, object], attribute: str
+) -> OutputReading:
+    if not any(attribute in record or f"{attribute}{METADATA}" in record for _, record in records):
         raise ManifestError(
-            f"{uri} holds the labels of several jobs ({', '.join(readable)}): say which "
-            "attribute to read."
+            f"{uri} has no label attribute {attribute!r} on any line: name one that it has "
+            f"({', '.join(types) or 'none'})."
         )
-    return readable[0]
+    values = [_value(record, attribute) for _, record in records]
+    kinds = [value.kind for value in values if isinstance(value, LabelValue)]
+    kind: OutputKind = kinds[0] if kinds else "custom"
+    rows = tuple(
+        _row(number, record, attribute, value, kind)
+        for (number, record), value in zip(records, values, strict=True)
+    )
+    return OutputReading(attribute, kind, rows)
 
 
-def _read_line(record: Mapping[str, object], name: str, uri: str | None) -> list[LabeledImage]:
-    metadata = record.get(f"{name}{METADATA}")
+def _value(record: Mapping[str, object], attribute: str) -> LabelValue | NoLabel:
+    metadata = record.get(f"{attribute}{METADATA}")
     if isinstance(metadata, dict) and "failure-reason" in metadata:
-        raise _NoLabel("failed", str(metadata["failure-reason"]))
-    if name not in record:
+        return NoLabel("failed", str(metadata["failure-reason"]) or "the job gave no reason")
+    if attribute not in record:
         if metadata is None:
-            raise _NoLabel("unlabeled", f"the line has no {name!r}: no worker was asked yet")
-        raise _NoLabel("unreadable", f"{name}{METADATA} is there, but {name} is not")
-    if uri is None:
-        what = "a text or a tiled task" if SOURCE in record else "no image"
-        raise _NoLabel("unreadable", f"the line has no `{SOURCE_REF}`, it is about {what}")
+            return NoLabel("unlabeled", f"the line has no {attribute!r}: no worker was asked yet")
+        return NoLabel("unreadable", f"{attribute}{METADATA} is there, but {attribute} is not")
+    text = record.get(SOURCE)
+    try:
+        return read_value(
+            record[attribute],
+            metadata if isinstance(metadata, dict) else {},
+            text if isinstance(text, str) else None,
+        )
+    except NoLabel as reason:
+        return reason
+
+
+def _row(
+    number: int,
+    record: Mapping[str, object],
+    attribute: str,
+    value: LabelValue | NoLabel,
+    kind: OutputKind,
+) -> OutputRow:
+    reference = record.get(SOURCE_REF)
+    metadata = record.get(f"{attribute}{METADATA}")
     metadata = metadata if isinstance(metadata, dict) else {}
-    human = {"yes": True, "no": False}.get(str(metadata.get("human-annotated")).lower())
-    label = record[name]
-    pairs = _multi(label, metadata) if isinstance(label, list) else [_single(label, metadata)]
-    return [LabeledImage(uri, text, confidence, human) for text, confidence in pairs]
+    found = value if isinstance(value, LabelValue) else LabelValue(kind)
+    # Failed objects say "true", though no human answered.
+    who = metadata.get("human-annotated") if isinstance(value, LabelValue) else None
+    status: Status = "empty" if found.empty else "labeled"
+    return OutputRow(
+        line=number,
+        task=_whole(task_name(record) or f"line {number}"),
+        reference=_whole(reference) if isinstance(reference, str) else None,
+        kind=found.kind,
+        status=value.status if isinstance(value, NoLabel) else status,
+        record=record,
+        metadata=metadata,
+        label=found.label,
+        confidence=found.confidence,
+        confidences=found.confidences,
+        human=_HUMAN.get(str(who).lower()),
+        image_size=found.image_size,
+        mask_uri=found.mask_uri,
+        reason=_whole(str(value)) if isinstance(value, NoLabel) else found.remark,
+        created=_text(metadata, "creation-date", "creation_date"),
+        job=_text(metadata, "job-name", "job_name"),
+    )
 
 
-def _single(label: object, metadata: Mapping[str, object]) -> tuple[str, float | None]:
-    class_name = metadata.get("class-name")
-    if class_name is None and isinstance(label, str) and not label.strip().isdecimal():
-        class_name = label  # not Ground Truth's shape, but there is only one way to read it
-    if not isinstance(class_name, str) or not class_name.strip():
-        raise _NoLabel(
-            "unreadable", f"the metadata give no class-name for {_brief(label)}, which is no name"
-        )
-    confidence = _confidence(metadata.get("confidence"))
-    return class_name, confidence or None
+def _text(metadata: Mapping[str, object], *keys: str) -> str | None:
+    texts = (value for key in keys if isinstance(value := metadata.get(key), str))
+    return next(map(_whole, texts), None)
 
 
-def _multi(label: list[object], metadata: Mapping[str, object]) -> list[tuple[str, float | None]]:
-    names, confidences = metadata.get("class-map"), metadata.get("confidence-map")
-    names = names if isinstance(names, dict) else {}
-    confidences = confidences if isinstance(confidences, dict) else {}
-    found: list[tuple[str, float]] = []
-    for index in dict.fromkeys(_brief(index) for index in label):
-        class_name = names.get(index)
-        if not isinstance(class_name, str) or not class_name.strip():
-            raise _NoLabel("unreadable", f"the class-map has no name for the class {index}")
-        found.append((class_name, _confidence(confidences.get(index)) or 0.0))
-    if not found:
-        raise _NoLabel("empty", "no worker chose any class")
-    if not any(confidence for _, confidence in found):
-        return [(class_name, None) for class_name, _ in found]
-    sure = [(name, confidence) for name, confidence in found if confidence >= MIN_CONFIDENCE]
-    if not sure:
-        best = max(confidence for _, confidence in found)
-        raise _NoLabel(
-            "empty", f"no class reaches a confidence of {MIN_CONFIDENCE:g} (the best is {best:g})"
-        )
-    return list(sure)
-
-
-def _confidence(value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = float(value)
-        if math.isfinite(number) and 0 <= number <= 1:
-            return number
-    raise _NoLabel("unreadable", f"the confidence {_brief(value)} is not a number from 0 to 1")
-
-
-def _brief(value: object) -> str:
-    return str(value)[:60]
-
-
-def _type(metadata: Mapping[str, object]) -> str:
-    value = metadata.get("type")
-    return value.lower() if isinstance(value, str) else ""
+def _whole(text: str) -> str:
+    """Spell out halves of characters (lone surrogates), which nothing could print or write."""
+    return text.encode(errors="backslashreplace").decode()

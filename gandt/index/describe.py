@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from gandt.index.card import IndexCard
 from gandt.index.folder import Index, Rejected, open_index
@@ -95,8 +95,8 @@ class IndexFacts:
         }
 
 
-def describe(folder: Path) -> IndexFacts:
-    """Read the facts of an index folder.
+def describe(folder: str | os.PathLike[str]) -> IndexFacts:
+    """Read the facts of an index folder, or of an index on S3.
 
     Raises
     ------
@@ -105,12 +105,12 @@ def describe(folder: Path) -> IndexFacts:
     """
     index: Index = open_index(folder)
     return IndexFacts(
-        folder=str(folder),
+        folder=index.uri,
         card=index.card,
         images=index.live_rows,
         dead=len(index.dead),
         dimension=index.dimension,
         shards=len(index.shards),
-        bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        bytes=sum(path.stat().st_size for path in index.folder.rglob("*") if path.is_file()),
         rejected=tuple(index.rejected()),
     )

@@ -14,6 +14,7 @@ opened, so opening takes milliseconds whatever the size; vectors are memory-mapp
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gandt import storage
 from gandt.errors import IndexFolderError
 from gandt.index.card import IndexCard, read_card
+from gandt.index.remote import mirror
 from gandt.types import FloatArray, HalfArray, IntArray
 
 if TYPE_CHECKING:
@@ -125,10 +128,13 @@ class Index:
     ----------
     folder
         An index folder written by `gandt embed`, or by clip-retrieval.
+    uri
+        Where the index lies, if `folder` is a copy of it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, uri: str | None = None) -> None:
         self.folder = folder
+        self.uri = uri or str(folder)
         if not folder.is_dir():
             there = "is a file, not an index folder" if folder.exists() else "does not exist"
             raise IndexFolderError(
@@ -163,7 +169,7 @@ class Index:
             break
 
     def __repr__(self) -> str:
-        return f"Index({str(self.folder)!r}, rows={self.rows}, dimension={self.dimension})"
+        return f"Index({self.uri!r}, rows={self.rows}, dimension={self.dimension})"
 
     @property
     def rows(self) -> int:
@@ -329,12 +335,20 @@ def _read_dead(folder: Path, rows: int) -> IntArray:
     return dead[dead < rows]
 
 
-def open_index(folder: str | Path) -> Index:
-    """Open an index folder for reading.
+def open_index(index: str | os.PathLike[str]) -> Index:
+    """Open an index folder, or an index on S3, for reading.
+
+    Of an index on S3 there is a copy on this machine, which is brought up to date; see
+    `gandt.index.remote`.
 
     Raises
     ------
     IndexFolderError
-        The folder is missing, damaged, or no index.
+        The index is missing, damaged, or none.
+    StorageError
+        It cannot be fetched from S3.
     """
-    return Index(Path(folder))
+    if not storage.is_remote(index):
+        return Index(Path(index))
+    uri = storage.normalize(index).rstrip("/")
+    return Index(mirror(uri), uri)

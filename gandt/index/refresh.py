@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gandt.index.ann import FILE_NAME, SearchSettings
 from gandt.index.build import BuildReport, Progress, build
-from gandt.index.card import write_card
+from gandt.index.card import CARD_NAME, write_card
 from gandt.index.folder import Index
 from gandt.index.plan import IndexPlan, format_bytes, plan_index
 from gandt.index.writer import writer_lock
@@ -25,6 +25,7 @@ def refresh_search(
     recall: float,
     cores: int,
     on_plan: Callable[[IndexPlan], None] = lambda plan: None,
+    publish: Callable[[Path], None] = lambda path: None,
     progress: Progress = lambda stage, done, total: None,
 ) -> BuildReport | None:
     """Build `search.faiss` where the pool is too large for exact search; else do nothing.
@@ -40,6 +41,8 @@ def refresh_search(
         Wanted share of the true nearest 100 rows that a search finds.
     on_plan
         Called before a build begins, with what it will take.
+    publish
+        Called with each file right after it is written or deleted.
 
     Raises
     ------
@@ -59,7 +62,9 @@ def refresh_search(
         if plan.kind == "exact":
             if card.search:
                 write_card(folder, replace(card, search={}))
+                publish(folder / CARD_NAME)
                 (folder / FILE_NAME).unlink(missing_ok=True)
+                publish(folder / FILE_NAME)
             return None
         if card.search:
             settings = SearchSettings.from_json(card.search)
@@ -68,7 +73,9 @@ def refresh_search(
                 return None
         on_plan(plan)
         report = build(index, plan, folder, progress=progress)
+        publish(folder / FILE_NAME)
         write_card(folder, replace(card, search=report.as_json()))
+        publish(folder / CARD_NAME)
         return report
 
 

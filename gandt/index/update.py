@@ -112,6 +112,7 @@ def update_index(
     decode_in: Literal["auto", "threads", "processes"] = "auto",
     shard_rows: int = SHARD_ROWS,
     shard_seconds: float = SHARD_SECONDS,
+    publish: Callable[[Path], None] = lambda path: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> UpdateReport:
     """Embed every image of the pool that the index lacks.
@@ -127,11 +128,15 @@ def update_index(
     decode_in
         `"auto"` takes processes beside a GPU, which eats faster than one process can serve, and
         threads elsewhere.
+    publish
+        See `IndexWriter`.
     on_progress
         Called after every batch, in the caller's thread.
 
     Raises
     ------
+    StorageError
+        S3 serves nothing at all, or a file cannot be written; what was embedded before is kept.
     ModelMismatch
         The folder holds the vectors of another model.
     IndexFolderError
@@ -142,7 +147,9 @@ def update_index(
     known = skipped = embedded = rejected = 0
     waited = 0.0
 
-    with IndexWriter(folder, card, shard_rows=shard_rows, shard_seconds=shard_seconds) as writer:
+    with IndexWriter(
+        folder, card, shard_rows=shard_rows, shard_seconds=shard_seconds, publish=publish
+    ) as writer:
 
         def pending() -> Iterator[Item]:
             nonlocal known, skipped

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gandt.errors import IndexFolderError, ModelMismatch
-from gandt.index.card import IndexCard, read_card, write_card
+from gandt.index.card import CARD_NAME, IndexCard, read_card, write_card
 from gandt.index.folder import DEAD_NAME, Index, Rejected, read_metadata, sorted_numbered
 from gandt.storage import atomic_path
 from gandt.types import BoolArray, Embedded, FloatArray, Item
@@ -94,6 +94,9 @@ class IndexWriter:
         What makes the vectors; must equal the card of a folder that exists.
     shard_rows, shard_seconds
         A shard is committed when it has this many rows, or is this old.
+    publish
+        Called with each file right after it is committed. Where it raises, the file counts as
+        not committed, and is committed again with the next ones.
 
     Raises
     ------
@@ -110,9 +113,11 @@ class IndexWriter:
         *,
         shard_rows: int = SHARD_ROWS,
         shard_seconds: float = SHARD_SECONDS,
+        publish: Callable[[Path], None] = lambda path: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = folder
+        self._publish = publish
         self._card = card
         self._shard_rows = shard_rows
         self._shard_seconds = shard_seconds
@@ -146,6 +151,7 @@ class IndexWriter:
                     "select from it, or name a new folder for --index."
                 )
             write_card(self.folder, self._card)
+            self._publish(self.folder / CARD_NAME)
         else:
             _require_same(known, self._card, self.folder)
         self._sweep()
@@ -197,10 +203,12 @@ class IndexWriter:
             self._set_dead(self._dead | {row for row in rows.tolist() if row not in keep})
 
     def _set_dead(self, dead: set[int]) -> None:
-        if dead != self._dead or not (self.folder / DEAD_NAME).exists():
+        path = self.folder / DEAD_NAME
+        if dead != self._dead or not path.exists():
             self._dead = dead
-            with atomic_path(self.folder / DEAD_NAME) as temporary, temporary.open("wb") as file:
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
                 np.save(file, np.array(sorted(dead), dtype=np.int64))
+            self._publish(path)
 
     @property
     def rejected(self) -> int:
@@ -272,7 +280,7 @@ class IndexWriter:
                 "reason": pa.array(reasons, pa.string()),
             }
         )
-        _write_parquet(table, self.folder / "rejected" / f"rejected_{number:04d}.parquet")
+        self._write_parquet(table, self.folder / "rejected" / f"rejected_{number:04d}.parquet")
         for uri, size, version, reason in records:
             self._rejected.pop(uri, None)
             if reason:
@@ -294,12 +302,13 @@ class IndexWriter:
             }
         )
         name = f"{self._numbers:04d}"
-        _write_parquet(table, self.folder / "metadata" / f"metadata_{name}.parquet")
+        self._write_parquet(table, self.folder / "metadata" / f"metadata_{name}.parquet")
         path = self.folder / "img_emb" / f"img_emb_{name}.npy"
         path.parent.mkdir(exist_ok=True)
         matrix = np.stack([vector for _, vector in rows]).astype(np.float16)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.save(file, matrix)
+        self._publish(path)
         dead = set(self._dead)
         for row, image in enumerate(images, self._committed):
             uri = _key(image.item.uri)
@@ -311,6 +320,14 @@ class IndexWriter:
         self._committed += len(rows)
         if dead != self._dead:
             self._set_dead(dead)
+
+    def _write_parquet(self, table: object, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        path.parent.mkdir(exist_ok=True)
+        with atomic_path(path) as temporary:
+            pq.write_table(table, temporary)
+        self._publish(path)
 
     def finish(self, covers: Callable[[str], bool]) -> int:
         """Close a run that listed its whole pool; returns how many images left the pool.
@@ -340,14 +357,6 @@ class IndexWriter:
             ]
         )
         return gone
-
-
-def _write_parquet(table: object, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(exist_ok=True)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
 
 
 def _require_same(known: IndexCard, wanted: IndexCard, folder: Path) -> None:

@@ -9,12 +9,12 @@ all the same, so that it ends up among the rejected ones.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
@@ -24,11 +24,20 @@ from gandt.errors import BadImage, PoolError, StorageError
 from gandt.groundtruth.manifest import is_manifest, read_source_refs
 from gandt.pool import tar
 from gandt.pool.globs import has_wildcards, matching_folders, matching_objects
-from gandt.storage import StoredObject
+from gandt.pool.shards import Directory, with_directories
+from gandt.storage import MissingObject, ServiceFailure, StoredObject
 from gandt.tables import TABLE_SUFFIXES, find_column, read_list, read_rows
 from gandt.types import Item
 
-__all__ = ["IMAGE_SUFFIXES", "PATH_COLUMNS", "Pool", "find_items", "open_pool", "read_item"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "PATH_COLUMNS",
+    "Pool",
+    "Unavailable",
+    "find_items",
+    "open_pool",
+    "read_item",
+]
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
@@ -45,6 +54,10 @@ _CONNECTIONS = 32
 _MISSING = -1  # the size of what a list names and nobody can find
 
 Kind = Literal["folder", "glob", "list", "tar", "file"]
+
+
+class Unavailable(BadImage):
+    """An image on S3 cannot be had this time: gone, denied, or S3 too busy; try it again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ class Pool:
         self._whole: list[str] = []  # what begins with one of these is listed whole
         self._unlisted: list[str] = []
         self._directories: dict[str, dict[str, tar.Member]] = {}
+        self._reading_directory = threading.Lock()
         self.problems: list[tuple[str, str]] = []
         self.ignored: Counter[str] = Counter()
 
@@ -140,22 +154,22 @@ class Pool:
         elif source.kind == "list":
             yield from self._entries(source.uri)
         elif source.kind == "tar":
-            yield from self._shard(storage.stat(source.uri))
+            yield from self._shard(storage.stat(source.uri), None)
         else:
             yield _item(storage.stat(source.uri))
 
     def _folder(self, uri: str) -> Iterator[Item]:
         self._whole.append(uri.rstrip("/") + "/")
-        for found in storage.list_folder(uri, self._gap):
-            yield from self._filtered(found)
+        for found, directory in with_directories(storage.list_folder(uri, self._gap)):
+            yield from self._filtered(found, directory)
 
-    def _filtered(self, found: StoredObject) -> Iterator[Item]:
+    def _filtered(self, found: StoredObject, directory: Future[Directory] | None) -> Iterator[Item]:
         """Take a file that nobody named by itself for what its suffix says."""
         suffix = PurePosixPath(found.uri).suffix.lower()
         if suffix in IMAGE_SUFFIXES:
             yield _item(found)
         elif suffix == ".tar":
-            yield from self._shard(found)
+            yield from self._shard(found, directory)
         else:
             if found.uri.lower().endswith(tar.COMPRESSED_SUFFIXES):
                 self._gap(found.uri, "compressed tar files cannot be read by range; unpack it")
@@ -167,17 +181,19 @@ class Pool:
         named = bool(suffix) and not has_wildcards(suffix)
         for folder in matching_folders(pattern):
             yield from self._folder(folder)
-        for found in matching_objects(pattern, self._gap):
-            if named:
+        for found, directory in with_directories(matching_objects(pattern, self._gap)):
+            if named and _kind_of_file(found.uri) == "tar":
+                yield from self._shard(found, directory)
+            elif named:
                 yield from self._items(_Source(_kind_of_file(found.uri), found.uri))
             else:
-                yield from self._filtered(found)
+                yield from self._filtered(found, directory)
 
-    def _shard(self, shard: StoredObject) -> Iterator[Item]:
+    def _shard(self, shard: StoredObject, directory: Future[Directory] | None) -> Iterator[Item]:
         if not shard.uri.startswith(tuple(self._whole)):
             self._whole.append(shard.uri + "#")
         try:
-            for member in tar.members(shard):
+            for member in tar.members(shard) if directory is None else directory.result():
                 suffix = PurePosixPath(member.name).suffix.lower()
                 if suffix in IMAGE_SUFFIXES:
                     yield _member_item(shard, member)
@@ -199,17 +215,26 @@ class Pool:
 
     def _entry(self, uri: str) -> list[Item]:
         parts = tar.split_uri(uri)
-        with contextlib.suppress(StorageError):  # reading it will fail for the same reason
+        try:
             if (found := storage.find(uri)) is not None:
                 if PurePosixPath(uri).suffix.lower() == ".tar":
-                    return list(self._shard(found))
+                    return list(self._shard(found, None))
                 return [_item(found)]
             if parts is not None and (shard := storage.find(parts[0])) is not None:
-                if shard.uri not in self._directories:
-                    self._directories[shard.uri] = {m.name: m for m in tar.members(shard)}
-                if (member := self._directories[shard.uri].get(parts[1])) is not None:
+                member = self._directory(shard).get(parts[1])
+                if member is not None:
                     return [_member_item(shard, member)]
+        except ServiceFailure:
+            raise
+        except StorageError:  # reading it will fail for the same reason
+            pass
         return [Item(uri, _MISSING, "")]
+
+    def _directory(self, shard: StoredObject) -> dict[str, tar.Member]:
+        with self._reading_directory:  # once, whichever thread comes first
+            if shard.uri not in self._directories:
+                self._directories[shard.uri] = {m.name: m for m in tar.members(shard)}
+            return self._directories[shard.uri]
 
     def _names(self, listing: str) -> Iterator[str]:
         suffix = PurePosixPath(listing).suffix.lower()
@@ -260,7 +285,13 @@ def find_items(uris: Iterable[str]) -> dict[str, Item]:
     What does not exist gets a size of -1; reading it raises `BadImage` with the reason.
     """
     pool = Pool([])
-    return {uri: pool._entry(uri)[0] for uri in uris}
+    names = list(uris)
+    if not any(map(storage.is_remote, names)):
+        return {uri: pool._entry(uri)[0] for uri in names}
+    with ThreadPoolExecutor(_CONNECTIONS) as workers:
+        return {
+            uri: entry[0] for uri, entry in zip(names, workers.map(pool._entry, names), strict=True)
+        }
 
 
 def read_item(item: Item) -> bytes:
@@ -269,7 +300,9 @@ def read_item(item: Item) -> bytes:
     Raises
     ------
     BadImage
-        Where they cannot be had, with the reason.
+        Where they cannot be had, with the reason; `Unavailable` where another try may go well.
+    ServiceFailure
+        Where S3 gives nothing at all, for want of credentials or connection.
     """
     if item.uri.startswith(("http://", "https://")):
         raise BadImage("a web address: download it first")
@@ -284,8 +317,13 @@ def read_item(item: Item) -> bytes:
         if item.size == _MISSING:
             _look_again(item.uri)
         return storage.read_bytes(item.uri)
+    except ServiceFailure:
+        raise
+    except MissingObject as error:
+        raise Unavailable("it was deleted after the pool was listed; run again") from error
     except StorageError as error:
-        raise BadImage(str(error)) from error
+        remote = storage.is_remote(item.container or item.uri)
+        raise (Unavailable if remote else BadImage)(str(error)) from error
 
 
 def _look_again(uri: str) -> None:
@@ -338,7 +376,12 @@ def _resolve(entry: str, folder: str) -> str:
     if "://" in entry:
         return entry
     if storage.is_remote(folder):
-        return f"{folder}/{entry.removeprefix('./')}"
+        bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+        steps = prefix.split("/") if prefix else []
+        while entry.startswith(("./", "../")):
+            step, _, entry = entry.partition("/")
+            steps = steps[:-1] if step == ".." else steps
+        return f"s3://{'/'.join((bucket, *steps, entry))}"
     return storage.normalize(f"{folder}/{entry}")
 
 

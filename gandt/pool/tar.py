@@ -21,6 +21,7 @@ __all__ = ["COMPRESSED_SUFFIXES", "Member", "members", "split_uri"]
 COMPRESSED_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 
 _BUFFER = 1 << 18  # bytes; headers of small members arrive several at a time
+_HEADER = 1 << 12  # bytes; a header with its extensions, where members are larger than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class _Ranges(io.RawIOBase):
     def __init__(self, source: StoredObject) -> None:
         self._source = source
         self._position = 0
+        self._read_to = 0  # the end of the last range
 
     def readable(self) -> bool:
         return True
@@ -100,7 +102,11 @@ class _Ranges(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         wanted = max(0, min(len(buffer), self._source.size - self._position))
+        # After a leap over a large member only a header is wanted, not the image behind it.
+        if not 0 <= self._position - self._read_to < _BUFFER:
+            wanted = min(wanted, _HEADER)
         data = storage.read_bytes(self._source.uri, offset=self._position, size=wanted)
         buffer[: len(data)] = data
         self._position += len(data)
+        self._read_to = self._position
         return len(data)

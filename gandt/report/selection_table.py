@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from gandt import storage
 from gandt.errors import ManifestError
+from gandt.tables import format_csv
 from gandt.types import Candidate, Selection
 
 __all__ = ["COLUMNS", "write_selection_table"]
@@ -63,7 +64,7 @@ def write_selection_table(path: str | os.PathLike[str], selection: Selection) ->
     """
     destination = os.fspath(path)
     parquet_path = f"{destination.removesuffix('.csv')}.parquet"
-    text = "".join(f"{','.join(map(_cell, row))}\n" for row in (COLUMNS, *_csv_rows(selection)))
+    text = format_csv((COLUMNS, *_csv_rows(selection)))
     columns = zip(*map(_row, selection.candidates), strict=True)
     try:
         data = text.encode()
@@ -99,13 +100,6 @@ def _csv_rows(selection: Selection) -> Iterator[list[str]]:
         copies = json.dumps(list(c.duplicates), ensure_ascii=False) if c.duplicates else ""
         numbers = [_number(c.score), _number(c.similarity)]
         yield [c.uri, c.label, str(int(c.rank)), *numbers, c.seed, c.why, copies]
-
-
-def _cell(text: str) -> str:
-    # The csv module of Python before 3.13 leaves a carriage return unquoted, which cuts the row.
-    if any(mark in text for mark in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def _finite(value: float) -> float | None:

@@ -1,13 +1,16 @@
 """Labeled examples: find them, name their classes, and turn them into vectors of the index.
 
 Reads a folder with a folder per class (`seeds/cat/*.jpg`), a table (CSV, TSV, JSONL, Parquet) with
-a path and a label, a labels table of a finished round, an output manifest of a Ground Truth job,
-and text prompts where the model has a text tower. An image that the index already holds, by URI
+a path and a label, the folder or labels table of a finished round (of which only the certain
+labels count), an output manifest of a Ground Truth job, and text prompts where the model has a text
+tower. An image that the index already holds, by URI
 and unchanged on disk, is not embedded again.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +34,7 @@ __all__ = ["DEFAULT_OTHER", "LabeledItem", "Prompt", "embed_seeds", "find_seeds"
 DEFAULT_OTHER = "Other"
 PATH_COLUMNS = ("image_path", "uri", "task", "path", "file", "filename", "image", "url")
 LABEL_COLUMNS = ("label", "class", "category", "target")
+ROUND_LABELS = "labels.parquet"  # in the folder that `gandt aggregate` writes
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -109,6 +113,8 @@ def _is_output_manifest(location: str) -> bool:
 
 def _from_folder(folder: str) -> list[LabeledItem]:
     root = folder.rstrip("/") + "/"
+    if storage.find(root + ROUND_LABELS) is not None:
+        return _from_table(root + ROUND_LABELS)
     found, loose = [], 0
     for item in open_pool([folder]):
         label, slash, _ = item.uri.removeprefix(root).partition("/")
@@ -139,16 +145,34 @@ def _from_table(location: str) -> list[LabeledItem]:
     paths = table.columns[find_column(table, PATH_COLUMNS, "the path of an image")]
     labels = table.columns[find_column(table, LABEL_COLUMNS, "its label")]
     base = location.rpartition("/")[0]
+    # A round's labels say which of them are certain; a guess is no seed.
+    certain = table.columns.get("certain") or [None] * table.rows
     pairs = [
-        (path if storage.is_remote(path) or Path(path).is_absolute() else f"{base}/{path}", label)
-        for path, label in zip(paths, labels, strict=True)
-        if path and label
+        (path if storage.is_remote(path) or Path(path).is_absolute() else f"{base}/{path}", name)
+        for path, label, sure in zip(paths, labels, certain, strict=True)
+        if path and label and (sure or "true").casefold() == "true"
+        for name in _class_names(label)
     ]
+    if not pairs and any(sure is not None for sure in certain):
+        raise SeedError(
+            f"{location} has no label that is certain; have more people answer, or lower "
+            "--min-confidence of `gandt aggregate`."
+        )
     if not pairs:
         raise SeedError(f"{location} has no row with both a path and a label; add some.")
     pairs = [(storage.normalize(path), label) for path, label in pairs]
     items = find_items(dict.fromkeys(path for path, _ in pairs))
     return [LabeledItem(items[path], label) for path, label in pairs]
+
+
+def _class_names(label: str) -> list[str]:
+    """One class, or those of a JSON list of labels or of labeled boxes."""
+    if label.startswith("["):
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            value = json.loads(label)
+            names = [part if isinstance(part, str) else part["label"] for part in value]
+            return [str(name) for name in dict.fromkeys(names)]
+    return [label]
 
 
 def _from_manifest(location: str, attribute: str | None) -> list[LabeledItem]:

@@ -2,24 +2,34 @@
 
 Reads and writes whole objects, ranges of them, lines of them, and listings of folders. A URI is an
 absolute local path (`~` and `file://` are understood, see `normalize`) or `s3://bucket/key`, kept
-as written. `local` knows the disk; `s3` is the only module that knows boto3, and imports it on the
-first `s3://` URI.
+as written. `local` knows the disk; `s3` and its two helpers are the only modules that know boto3,
+and import it on the first `s3://` URI.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 from gandt.errors import StorageError
 from gandt.storage import local, s3
-from gandt.storage.objects import OnError, StoredObject
+from gandt.storage.objects import (
+    MissingObject,
+    OnError,
+    PassingFailure,
+    ServiceFailure,
+    StoredObject,
+)
 
 __all__ = [
+    "MissingObject",
     "OnError",
+    "PassingFailure",
+    "ServiceFailure",
     "StoredObject",
     "atomic_path",
     "exists",
@@ -37,7 +47,15 @@ __all__ = [
 
 def is_remote(uri: str | os.PathLike[str]) -> bool:
     """Whether this names an S3 object or prefix rather than a local path."""
-    return os.fspath(uri).startswith(s3.PREFIX)
+    return _text(uri).startswith(s3.PREFIX)
+
+
+def _text(uri: str | os.PathLike[str]) -> str:
+    text = os.fspath(uri)
+    # A Path makes one slash of two.
+    if isinstance(uri, PurePath) and text.startswith("s3:/") and not text.startswith(s3.PREFIX):
+        return s3.PREFIX + text[len("s3:/") :]
+    return text
 
 
 def normalize(uri: str | os.PathLike[str]) -> str:
@@ -45,7 +63,7 @@ def normalize(uri: str | os.PathLike[str]) -> str:
 
     Symbolic links are kept: the name under which the user knows an image stays its name.
     """
-    text = os.fspath(uri)
+    text = _text(uri)
     if text.startswith(s3.PREFIX):
         return text
     if text.startswith("file://"):
@@ -178,19 +196,24 @@ def write_bytes(uri: str | os.PathLike[str], data: bytes) -> None:
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which takes its place if the block succeeds.
+    """Yield a temporary path that takes the place of `path` if the block succeeds.
 
     The block creates the file. It has the suffix of `path`, since some writers choose or append
-    one by it, and a hidden name, which listings skip. File and folder are flushed to the disk.
-    Where the block fails, the temporary file is removed and `path` stays as it was.
+    one by it. On a disk it lies beside `path` under a hidden name, which listings skip, and file
+    and folder are flushed; for S3 it lies in the machine's folder for temporary files, and is
+    uploaded. Where the block fails, the temporary file is removed and `path` stays as it was.
 
     Raises
     ------
     StorageError
-        Where the file cannot be written, flushed or renamed.
+        Where the file cannot be written, flushed, renamed or uploaded.
     """
     text = normalize(path)
-    if is_remote(text):
-        raise StorageError(f"{text} cannot be replaced in steps: write it whole, or locally first.")
-    with local.replacing(text) as temporary:
+    if not is_remote(text):
+        with local.replacing(text) as temporary:
+            yield temporary
+        return
+    with tempfile.TemporaryDirectory(prefix="gandt-") as folder:
+        temporary = Path(folder) / f"upload{Path(text).suffix}"
         yield temporary
+        s3.upload(temporary, text)

@@ -1,43 +1,42 @@
-"""S3 objects: looking, listing, reading and writing through one boto3 client per process.
+"""S3 objects: looking, listing, reading, writing, and files that move whole.
 
-The client retries with boto3's adaptive mode, which also slows down where S3 answers "SlowDown".
-boto3 itself is imported on the first use, since that alone takes a good part of a second.
+`s3_client` holds the client and `s3_errors` the sentences; boto3 is known in this folder alone.
+boto3 repeats a request until an answer begins, but not an answer that breaks off: that is done
+here, from the byte where it broke.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
+import io
+import random
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from gandt.errors import StorageError
+from gandt.storage import local
 from gandt.storage.objects import CHUNK, StoredObject
+from gandt.storage.s3_client import MULTIPART, client, send, transfer_config
+from gandt.storage.s3_errors import MISSING, is_cut, translated
 
-__all__ = ["PREFIX", "any_below", "chunks", "client", "find", "read", "split", "walk", "write"]
+__all__ = [
+    "PREFIX",
+    "any_below",
+    "chunks",
+    "create",
+    "delete",
+    "download",
+    "find",
+    "read",
+    "split",
+    "upload",
+    "walk",
+    "write",
+]
 
 PREFIX = "s3://"
-_MISSING = {"404", "NoSuchKey", "NotFound"}
-_lock = threading.Lock()
-_clients: dict[int, Any] = {}  # by process id: a forked child must not share sockets
-
-
-def client() -> Any:
-    """Give the S3 client of this process; safe to share between its threads."""
-    with _lock:
-        if os.getpid() not in _clients:
-            import boto3
-            from botocore.config import Config
-
-            config = Config(
-                retries={"mode": "adaptive", "max_attempts": 8},
-                max_pool_connections=64,
-                connect_timeout=20,
-                read_timeout=60,
-            )
-            _clients[os.getpid()] = boto3.session.Session().client("s3", config=config)
-        return _clients[os.getpid()]
+_CUTS = 5  # in a row, without a byte in between
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -53,13 +52,13 @@ def find(uri: str) -> StoredObject | None:
     bucket, key = split(uri)
     if not key or key.endswith("/"):
         return None
-    with _translated("read", uri):
+    with translated("read", uri):
         from botocore.exceptions import ClientError
 
         try:
-            head = client().head_object(Bucket=bucket, Key=key)
+            head = send("head_object", Bucket=bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
+            if error.response["Error"]["Code"] in MISSING:
                 return None
             raise
     return StoredObject(uri, int(head["ContentLength"]), _etag(head))
@@ -68,17 +67,16 @@ def find(uri: str) -> StoredObject | None:
 def any_below(uri: str) -> bool:
     """Whether any object lies below this prefix."""
     bucket, prefix = _folder(uri)
-    with _translated("listed", uri):
-        page = client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    with translated("listed", uri):
+        page = send("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
     return bool(page.get("Contents"))
 
 
 def walk(uri: str) -> Iterator[StoredObject]:
     """Yield the objects below a prefix as S3 orders them; hidden names and folder marks skipped."""
     bucket, prefix = _folder(uri)
-    with _translated("listed", uri):
-        pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
+    with translated("listed", uri):
+        for page in _pages(bucket, prefix):
             for entry in page.get("Contents", ()):
                 key: str = entry["Key"]
                 inner = key.removeprefix(prefix)
@@ -87,37 +85,115 @@ def walk(uri: str) -> Iterator[StoredObject]:
                 yield StoredObject(f"{PREFIX}{bucket}/{key}", int(entry["Size"]), _etag(entry))
 
 
+def _pages(bucket: str, prefix: str) -> Iterator[Any]:
+    more: dict[str, str] = {}
+    while True:
+        page = send("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
+        yield page
+        if not page.get("IsTruncated"):
+            return
+        more = {"ContinuationToken": page["NextContinuationToken"]}
+
+
 def read(uri: str, offset: int, size: int | None) -> bytes:
     """Read `size` bytes from `offset` on, or all the rest."""
+    return b"".join(chunks(uri, offset, size))
+
+
+def chunks(uri: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+    """Stream `size` bytes from `offset` on, or all the rest, in chunks of up to 1 MiB.
+
+    Nothing where the object ends before `offset`, as a local file gives. An answer that breaks
+    off is taken up again where it broke, from the same version of the object.
+    """
     bucket, key = split(uri)
-    wanted: dict[str, str] = {}
-    if offset or size is not None:
-        last = "" if size is None else str(offset + size - 1)
-        wanted["Range"] = f"bytes={offset}-{last}"
-    with _translated("read", uri):
-        from botocore.exceptions import ClientError
+    done, cuts, version = 0, 0, None
+    with translated("read", uri):
+        from botocore.exceptions import BotoCoreError, ClientError
 
-        try:
-            data: bytes = client().get_object(Bucket=bucket, Key=key, **wanted)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
-                return b""  # begins past the end, as reading a local file there gives nothing
-            raise
-    return data
+        while size is None or done < size:
+            wanted = _range(offset + done, None if size is None else offset + size)
+            if version is not None:
+                wanted["IfMatch"] = version
+            try:
+                answer = send("get_object", Bucket=bucket, Key=key, **wanted)
+                version = answer["ETag"]
+                for chunk in answer["Body"].iter_chunks(CHUNK):
+                    done += len(chunk)
+                    cuts = 0
+                    yield chunk
+                return
+            except ClientError as error:
+                if error.response["Error"]["Code"] in {"InvalidRange", "416"}:
+                    return
+                raise
+            except BotoCoreError as error:
+                cuts += 1
+                if cuts > _CUTS or not is_cut(error):
+                    raise
+            time.sleep(random.uniform(0.5, 1.0) * min(0.1 * 2**cuts, 5.0))
 
 
-def chunks(uri: str) -> Iterator[bytes]:
-    """Stream an object in chunks of 1 MiB."""
-    bucket, key = split(uri)
-    with _translated("read", uri):
-        yield from client().get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(CHUNK)
+def _range(start: int, stop: int | None) -> dict[str, str]:
+    if start == 0 and stop is None:
+        return {}
+    return {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
 
 
 def write(uri: str, data: bytes) -> None:
     """Put an object; S3 shows it only when it is whole."""
     bucket, key = split(uri)
-    with _translated("written", uri):
-        client().put_object(Bucket=bucket, Key=key, Body=data)
+    with translated("written", uri):
+        if len(data) < MULTIPART:
+            send("put_object", Bucket=bucket, Key=key, Body=data)
+        else:
+            client().upload_fileobj(io.BytesIO(data), bucket, key, Config=transfer_config())
+
+
+def create(uri: str, data: bytes) -> bool:
+    """Put an object that is not there yet; False, and nothing changed, where it is."""
+    bucket, key = split(uri)
+    with translated("written", uri):
+        from botocore.exceptions import ClientError
+
+        try:
+            send("put_object", Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+        except ClientError as error:
+            # 409: somebody else is creating it at this moment.
+            if error.response["Error"]["Code"] not in {
+                *("PreconditionFailed", "412"),
+                *("ConditionalRequestConflict", "409"),
+            }:
+                raise
+            return False
+    return True
+
+
+def delete(uri: str) -> None:
+    """Delete an object; no matter whether it is there."""
+    bucket, key = split(uri)
+    with translated("deleted", uri):
+        send("delete_object", Bucket=bucket, Key=key)
+
+
+def upload(path: Path, uri: str) -> StoredObject:
+    """Put a file, in parts where it is large; returns it as it is stored now."""
+    bucket, key = split(uri)
+    with translated("written", uri), path.open("rb") as file:
+        client().upload_fileobj(file, bucket, key, Config=transfer_config())
+        head = send("head_object", Bucket=bucket, Key=key)
+    return StoredObject(uri, int(head["ContentLength"]), _etag(head))
+
+
+def download(uri: str, path: Path) -> None:
+    """Fetch an object into a file, in parts where it is large; the file appears whole."""
+    bucket, key = split(uri)
+    with (
+        local.replacing(str(path)) as temporary,
+        translated("read", uri),
+        temporary.open("wb") as file,
+    ):
+        client().download_fileobj(bucket, key, file, Config=transfer_config())
 
 
 def _folder(uri: str) -> tuple[str, str]:
@@ -128,37 +204,3 @@ def _folder(uri: str) -> tuple[str, str]:
 
 def _etag(answer: Any) -> str:
     return str(answer.get("ETag", "")).strip('"')
-
-
-@contextlib.contextmanager
-def _translated(verb: str, uri: str) -> Iterator[None]:
-    """Turn boto3's errors into one sentence with a remedy."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        raise StorageError(_client_sentence(verb, uri, code, error)) from error
-    except BotoCoreError as error:
-        name = type(error).__name__
-        if name in {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
-            remedy = "no AWS credentials were found; run `aws configure` or set AWS_PROFILE"
-        elif name == "EndpointConnectionError":
-            remedy = "S3 cannot be reached; check the network and AWS_ENDPOINT_URL"
-        else:
-            remedy = str(error).rstrip(".")
-        raise StorageError(f"{uri} cannot be {verb}: {remedy}.") from error
-
-
-def _client_sentence(verb: str, uri: str, code: str, error: Exception) -> str:
-    bucket, _ = split(uri)
-    if code == "NoSuchBucket":
-        return f"There is no bucket {bucket}: check the name in {uri}."
-    if code in _MISSING:
-        return f"There is no object {uri}: check the name."
-    if code in {"AccessDenied", "403", "AllAccessDisabled"}:
-        return f"{uri} may not be {verb}: your AWS identity lacks the permission on {bucket}."
-    if code in {"ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
-        return f"{uri} cannot be {verb}: the AWS credentials are refused ({code}); renew them."
-    return f"{uri} cannot be {verb}: {str(error).rstrip('.')}."

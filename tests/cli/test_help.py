@@ -12,7 +12,7 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ("embed", "select", "info", "validate")
+COMMANDS = ("embed", "select", "aggregate", "report", "info", "validate")
 HEAVY = ("torch", "numpy", "faiss", "pyarrow", "scipy", "PIL", "boto3", "rich", "open_clip", "timm")
 
 
@@ -66,10 +66,16 @@ def test_the_help_of_a_command_ends_with_an_example(gandt: Run, command: str) ->
 
 def test_the_examples_run_as_written(gandt: Run, project: Path) -> None:
     """All but that of `embed`, which the end-to-end test runs with a model."""
-    for command in ("select", "validate", "info"):
+    (project / "round1.answers").mkdir()
+    (project / "round1.answers" / "said.csv").write_text(
+        "task,worker,label\npool/000.png,ann,red\npool/000.png,ben,red\npool/003.png,ann,red\n"
+    )
+    (project / "gold.csv").write_text("task,label\npool/000.png,red\n")
+    for command in ("select", "validate", "info", "aggregate", "report"):
         words = example(gandt(command, "--help").stdout)
         words = ["seeds.csv" if word == "seeds/" else word for word in words]
         words = ["round1.manifest" if word == "selection.manifest" else word for word in words]
         gandt(*words[1:])
     assert (project / "round1.manifest").is_file()
     assert "<html" in (project / "round1.html").read_text()
+    assert (project / "round1" / "labels.csv").is_file()

@@ -28,13 +28,20 @@ def masked(line: str) -> str:
 
 @pytest.fixture(scope="module")
 def round_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty directory with photos/ and seeds/, as a reader would have them."""
+    """An empty directory with photos/ and seeds/, as a reader would have them; the truth beside."""
     pytest.importorskip("conformal_clip_data")
     pytest.importorskip("openvino")
     folder = tmp_path_factory.mktemp("readme") / "round"
     subprocess.run([sys.executable, ROOT / "scripts" / "demo_pool.py", folder], check=True)
-    (folder / "truth.csv").unlink()
+    (folder / "truth.csv").rename(folder.parent / "truth.csv")
     return folder
+
+
+def answer(folder: Path) -> None:
+    """What the reader waits for between two blocks: people answer."""
+    workers = [sys.executable, ROOT / "scripts" / "demo_workers.py"]
+    paths = [folder / "round1.manifest", folder.parent / "truth.csv", folder / "answers"]
+    subprocess.run([*workers, *paths], check=True)
 
 
 @pytest.mark.slow
@@ -46,6 +53,8 @@ def test_the_console_blocks_run_in_order(round_folder: Path) -> None:
     for block in blocks("console"):
         first, *shown = block.strip().splitlines()
         assert first.startswith("$ "), "a console block is one command and what it prints"
+        if first.startswith("$ gandt aggregate answers/"):
+            answer(round_folder)
         done = subprocess.run(
             ["bash", "-c", first.removeprefix("$ ")],
             cwd=round_folder,
@@ -70,7 +79,8 @@ def test_the_console_blocks_run_in_order(round_folder: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, "50 defect\n"), done.stderr
+    shown = re.findall(r"^# (.*)$", python, flags=re.MULTILINE)
+    assert (done.returncode, done.stdout.splitlines()) == (0, shown), done.stderr
 
 
 def test_files_and_commands_that_it_names_exist() -> None:

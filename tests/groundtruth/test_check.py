@@ -64,12 +64,12 @@ class TestNumbers:
         assert (report.tasks, report.images, report.tiles, report.texts) == (5, 5, 0, 0)
         assert report.buckets == (("gt-demo", 5),)
         assert report.labels == (("event", (("Birthday", 1), ("Wedding", 2))),)
-        assert report.failed == (("event", 1),)
+        assert (report.labeled, report.failed) == ((("event", 3),), (("event", 1),))
         assert report.describe() == (
             "5 tasks: 5 images",
             "5 images in s3://gt-demo",
             "labels of 'event': Birthday 1, Wedding 2",
-            "1 task failed in 'event'",
+            "'event': 3 labeled, 1 failed, 1 not labeled",
             "no problem found",
         )
 

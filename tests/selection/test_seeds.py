@@ -157,6 +157,35 @@ def test_a_table_without_one_labeled_row_is_refused(tmp_path: Path) -> None:
         found(tmp_path / "seeds.csv")
 
 
+def a_round(folder: Path, *rows: tuple[Path, str, bool]) -> Path:
+    """The folder that `gandt aggregate` writes, as far as seeds are concerned."""
+    folder.mkdir()
+    columns = zip(*((str(path), label, sure) for path, label, sure in rows), strict=True)
+    table = dict(zip(("task", "label", "certain"), map(list, columns), strict=True))
+    pq.write_table(pa.table(table), folder / "labels.parquet")
+    return folder
+
+
+def test_a_finished_round_gives_its_certain_labels(pictures: Path, tmp_path: Path) -> None:
+    rows = ((pictures / "r.png", "red", True), (pictures / "g.png", "green", False))
+    folder = a_round(tmp_path / "round1", *rows)
+    assert found(folder) == [("r.png", "red")]
+    assert found(folder / "labels.parquet") == [("r.png", "red")]
+
+
+def test_several_labels_of_an_image_make_it_a_seed_of_each(pictures: Path, tmp_path: Path) -> None:
+    boxes = '[{"label": "cat", "left": 1, "top": 1, "width": 5, "height": 5}]'
+    rows = ((pictures / "r.png", '["red", "warm"]', True), (pictures / "g.png", boxes, True))
+    seeds = found(a_round(tmp_path / "round1", *rows))
+    assert seeds == [("r.png", "red"), ("r.png", "warm"), ("g.png", "cat")]
+
+
+def test_a_round_without_a_certain_label_is_no_seed(pictures: Path, tmp_path: Path) -> None:
+    folder = a_round(tmp_path / "round1", (pictures / "r.png", "red", False))
+    with pytest.raises(SeedError, match="no label that is certain"):
+        found(folder)
+
+
 # ----------------------------------------------------------------------------- output manifests
 
 

@@ -1,0 +1,329 @@
+"""A linear probe: what a frozen embedding says about the classes that people answered.
+
+Multinomial logistic regression on soft labels, in the leading 256 principal axes of the centered
+vectors. Measured with EfficientNet-Lite0 on 30 to 1,000 images of three sets, with right labels and
+with a quarter wrong: 256 axes score the same as all 1,280; whitening them, fully or half, costs up
+to 40 points of accuracy where labels are few. The strength of the L2 penalty has to be found anew:
+the best one moves by a factor of 100 between clean labels and noisy ones. It is the one under
+which held-out labels are likeliest. "Linear probe": Alain & Bengio, "Understanding intermediate
+layers using linear classifier probes", 2016.
+
+Arrays in, arrays out; numpy and scipy only; the same input and seed give the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from gandt.active.folds import copy_groups, deal_folds
+from gandt.errors import UsageError
+from gandt.selection.spaces import moments
+from gandt.types import FloatArray, IntArray
+
+__all__ = ["Probe", "fit_probe", "out_of_fold", "predict_from_index"]
+
+Floats = npt.NDArray[np.float64]
+
+FOLDS = 5
+# Inverse penalties, loosest last: each fit starts from the one before.
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+_STEPS = 100  # of L-BFGS, per fit
+_TOLERANCE = 1e-6  # relative, of the loss
+_GROUPING_AXES = 256
+_SEARCH_ROWS = 6_000  # rows that the strength is searched on
+_PRIOR_ROWS = 0.5  # rows that every class is granted before any was seen
+_LEAST = 1e-9  # of a predicted probability in the loss
+_BIAS_SCALE = 10.0  # how much cheaper a bias is than a weight; free, an empty class would run away
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """A linear classifier of unit vectors: `softmax(vectors @ weights + bias)`."""
+
+    weights: FloatArray  # (d, k)
+    bias: FloatArray  # (k,)
+    classes: tuple[str, ...]  # k names
+    strength: float  # inverse of the L2 penalty that was found best
+
+    def predict(self, vectors: npt.NDArray[np.floating[Any]]) -> Floats:
+        """Predict `(n, k)` class probabilities of `(n, d)` unit vectors; rows sum to 1.
+
+        Raises
+        ------
+        UsageError
+            Where the vectors have another number of dimensions than those of the fit.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != len(self.weights):
+            raise UsageError(
+                f"The probe was fit on vectors of {len(self.weights)} dimensions and cannot "
+                f"predict an array of shape {vectors.shape}: embed with the model of the fit."
+            )
+        return softmax(np.asarray(vectors @ self.weights + self.bias, np.float64))
+
+
+def fit_probe(
+    vectors: FloatArray,
+    targets: npt.NDArray[np.floating[Any]],
+    classes: Sequence[str],
+    *,
+    weights: npt.NDArray[np.floating[Any]] | None = None,
+    strength: float | None = None,
+    folds: int = FOLDS,
+    seed: int = 0,
+) -> Probe:
+    """Fit a probe to soft labels.
+
+    Parameters
+    ----------
+    vectors
+        `(n, d)` unit rows, float32.
+    targets
+        `(n, k)` class probabilities, scaled to sum to 1; rows of NaN or zeros are unlabeled.
+    classes
+        The `k` names, in the order of the columns.
+    weights
+        `(n,)`, how much each row counts; default 1.
+    strength
+        Inverse of the L2 penalty; None finds the one under which held-out labels are likeliest.
+    folds, seed
+        Of that search.
+
+    Raises
+    ------
+    UsageError
+        Where shapes do not match, numbers are negative or infinite, or no row is labeled.
+    """
+    if len(classes) != targets.shape[-1]:
+        raise UsageError(f"{targets.shape[-1]} columns of targets need as many classes: {classes}.")
+    data = _prepare(vectors, targets, weights)
+    if not data.labeled.any():
+        raise UsageError("No row has a label to fit a probe to: give targets that are not zero.")
+    if strength is None:
+        strength = _best_strength(data, folds, np.random.default_rng(seed))
+    solution = _fit(data.rows[data.labeled], data.mass[data.labeled], strength)
+    back = data.axes @ solution[:-1].astype(np.float32)
+    bias = solution[-1] - data.mean.astype(np.float64) @ back
+    return Probe(back, bias.astype(np.float32), tuple(classes), float(strength))
+
+
+def out_of_fold(
+    vectors: FloatArray,
+    targets: npt.NDArray[np.floating[Any]],
+    *,
+    weights: npt.NDArray[np.floating[Any]] | None = None,
+    folds: int = FOLDS,
+    seed: int = 0,
+) -> Floats:
+    """Predict every row by a probe that saw neither its label nor that of a copy of it.
+
+    Rows are dealt to folds with their near-copies (`gandt.active.folds`), classes evenly; each fold
+    is predicted by a probe fit to the others. Unlabeled rows are predicted the same way. Where
+    nothing can be learned (no labels, or all rows copies of one image) the prediction is the mean
+    of the targets, or uniform.
+
+    Parameters
+    ----------
+    vectors
+        `(n, d)` unit rows, float32.
+    targets
+        `(n, k)` class probabilities, scaled to sum to 1; rows of NaN or zeros are unlabeled.
+    weights
+        `(n,)`, how much each row counts; default 1.
+    folds
+        At least 2.
+
+    Returns
+    -------
+    `(n, k)` float64 class probabilities; rows sum to 1.
+
+    Raises
+    ------
+    UsageError
+        Where shapes do not match, or numbers are negative or infinite.
+    """
+    if folds < 2:
+        raise UsageError(f"{folds} folds leave nothing to fit to: use 2 or more.")
+    data = _prepare(vectors, targets, weights)
+    rng = np.random.default_rng(seed)
+    fold = _deal(data, folds, rng)
+    strength = _best_strength(data, folds, rng, fold)
+    predictions = np.empty(data.mass.shape)
+    for held in np.unique(fold):
+        test = fold == held
+        rest = ~test & data.labeled
+        solution = _fit(data.rows[rest], data.mass[rest], strength)
+        predictions[test] = _predict(data.rows[test], solution)
+    return predictions
+
+
+def predict_from_index(vectors: FloatArray, probabilities: npt.NDArray[np.floating[Any]]) -> Floats:
+    """Predict each task from the consensus on the others: `out_of_fold` as aggregation wants it.
+
+    Parameters
+    ----------
+    vectors
+        `(n, d)` float32 unit rows of an index, one per task.
+    probabilities
+        `(n, k)`, what is believed of each task; rows of NaN or zeros: nothing.
+    """
+    return out_of_fold(vectors, probabilities)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Turn `(n, k)` logits into probabilities along the rows."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """Vectors in principal axes, and targets as mass."""
+
+    rows: Floats  # (n, r), mean squared length 1
+    mass: Floats  # (n, k): targets times weights; zero rows are unlabeled
+    labeled: npt.NDArray[np.bool_]  # (n,)
+    vectors: FloatArray  # (n, d), as given
+    mean: FloatArray  # (d,)
+    axes: FloatArray  # (d, r), scaled: rows = (vectors - mean) @ axes
+    scale: float
+
+
+def _prepare(
+    vectors: FloatArray,
+    targets: npt.NDArray[np.floating[Any]],
+    weights: npt.NDArray[np.floating[Any]] | None,
+) -> _Prepared:
+    if vectors.ndim != 2 or targets.ndim != 2 or len(vectors) != len(targets):
+        raise UsageError(
+            "A probe needs one row of targets per vector: "
+            f"vectors are {vectors.shape}, targets {targets.shape}."
+        )
+    if not targets.shape[1]:
+        raise UsageError("A probe needs at least one class: targets have no column.")
+    if weights is not None and weights.shape != (len(vectors),):
+        raise UsageError(f"{len(vectors)} vectors need as many weights, not {weights.shape}.")
+    mass = np.asarray(targets, np.float64)
+    mass = np.where(np.isnan(mass).any(axis=1, keepdims=True), 0.0, mass)
+    importance = np.ones(len(mass)) if weights is None else np.asarray(weights, np.float64)
+    for name, values in (("targets", mass), ("weights", importance), ("vectors", vectors)):
+        if not np.isfinite(values).all() or (name != "vectors" and (values < 0).any()):
+            raise UsageError(f"A probe cannot learn from {name} that are negative or not finite.")
+    totals = mass.sum(axis=1)
+    mass = mass * (importance / np.where(totals > 0, totals, 1))[:, None]
+    vectors = np.asarray(vectors, np.float32)
+    space = moments(vectors)
+    rows = vectors @ space.axes - space.mean @ space.axes
+    spread = float(np.square(rows).sum(dtype=np.float64)) / max(len(rows), 1)
+    scale = 1 / np.sqrt(spread) if spread > 0 else 1.0
+    return _Prepared(
+        rows.astype(np.float64) * scale,
+        mass,
+        (totals > 0) & (importance > 0),
+        vectors,
+        space.mean,
+        space.axes * np.float32(scale),
+        scale,
+    )
+
+
+def _deal(data: _Prepared, folds: int, rng: np.random.Generator) -> IntArray:
+    strata = np.where(data.labeled, data.mass.argmax(axis=1), data.mass.shape[1])
+    plain = data.axes[:, :_GROUPING_AXES] / np.float32(data.scale)
+    groups = copy_groups(data.vectors, data.mean, plain)
+    return deal_folds(groups, strata, folds, rng)
+
+
+def _best_strength(
+    data: _Prepared, folds: int, rng: np.random.Generator, fold: IntArray | None = None
+) -> float:
+    """Find the strength under which labels of held-out rows are likeliest.
+
+    One number out of seven is chosen, so little can leak from a row into the choice.
+    """
+    if fold is None:
+        fold = _deal(data, folds, rng)
+    chosen = np.flatnonzero(data.labeled)
+    if len(chosen) > _SEARCH_ROWS:
+        chosen = np.sort(rng.choice(chosen, _SEARCH_ROWS, replace=False))
+    rows, mass, place = data.rows[chosen], data.mass[chosen], fold[chosen]
+    held_out = [place == held for held in np.unique(place)]
+    if len(held_out) < 2:
+        return STRENGTHS[0]
+    solutions: list[Floats | None] = [None] * len(held_out)
+    best, least, worse = STRENGTHS[0], np.inf, 0
+    for strength in STRENGTHS:
+        loss = 0.0
+        for number, test in enumerate(held_out):
+            solutions[number] = _fit(rows[~test], mass[~test], strength, solutions[number])
+            predicted = _predict(rows[test], solutions[number])
+            loss -= float((mass[test] * np.log(np.maximum(predicted, _LEAST))).sum())
+        if loss < least:
+            best, least, worse = strength, loss, 0
+        else:
+            worse += 1
+            if worse == 2:  # looser fits cost more time and have never come back
+                break
+    return best
+
+
+def _fit(rows: Floats, mass: Floats, strength: float, before: Floats | None = None) -> Floats:
+    """Fit a probe; `(r + 1, k)`, biases in the last row.
+
+    The bias of a class is drawn towards the logarithm of its share of the mass. `before` is the
+    solution for another strength, to start from.
+    """
+    k = mass.shape[1]
+    shares = mass.sum(axis=0) + _PRIOR_ROWS
+    prior = np.log(shares / shares.sum())
+    unknowns = np.zeros((rows.shape[1] + 1, k))
+    if k > 1 and len(rows):
+        if before is not None:
+            unknowns = before.copy()
+            unknowns[-1] = (unknowns[-1] - prior) / _BIAS_SCALE
+        wide = np.column_stack([rows, np.full(len(rows), _BIAS_SCALE)])
+        unknowns = _minimize(wide, mass, prior, 1 / strength, unknowns)
+        unknowns[-1] *= _BIAS_SCALE
+    unknowns[-1] += prior
+    return unknowns
+
+
+def _minimize(
+    wide: Floats, mass: Floats, prior: Floats, penalty: float, unknowns: Floats
+) -> Floats:
+    """Minimize cross-entropy + penalty / 2 * |unknowns|^2 by L-BFGS."""
+    totals = mass.sum(axis=1)
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        each = flat.reshape(unknowns.shape)
+        logits = wide @ each
+        logits += prior
+        logits -= logits.max(axis=1, keepdims=True)
+        # All mass of a row sums to its total, so the normalizer counts that often.
+        value = -float(np.vdot(mass, logits))
+        np.exp(logits, out=logits)
+        normalizer = logits.sum(axis=1)
+        value += float(totals @ np.log(normalizer))
+        logits *= (totals / normalizer)[:, None]
+        logits -= mass
+        slope = wide.T @ logits
+        slope += penalty * each
+        return value + 0.5 * penalty * float(np.vdot(flat, flat)), slope.ravel()
+
+    found = minimize(
+        loss,
+        unknowns.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _STEPS, "ftol": _TOLERANCE, "gtol": 1e-6},
+    )
+    return np.asarray(found.x, np.float64).reshape(unknowns.shape)
+
+
+def _predict(rows: Floats, solution: Floats) -> Floats:
+    return softmax(rows @ solution[:-1] + solution[-1])

@@ -1,0 +1,153 @@
+"""From answers on disk to the folder of a round."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from gandt.consolidation.consolidate import ConsolidateOptions, Outcome, consolidate
+from gandt.errors import AnswerError, UsageError
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+OPTIONS = ConsolidateOptions()
+
+
+def crowd(folder: Path, *, tasks: int = 400) -> tuple[Path, dict[str, str]]:
+    """Answers of eight workers, five to a task, as a table; and the truth.
+
+    Four are good, two take half of the hawks for falcons, one presses keys at random, and one
+    always says falcon.
+    """
+    rng = np.random.default_rng(3)
+    truth = {f"s3://birds/{n}.jpg": str(rng.choice(["falcon", "hawk"])) for n in range(tasks)}
+    rows = ["task,worker,label"]
+    for task, right in truth.items():
+        for worker in rng.permutation(8)[:5]:
+            draw = rng.random()
+            wrong = "hawk" if right == "falcon" else "falcon"
+            if worker < 4:
+                label = right if draw < 0.85 else wrong
+            elif worker < 6:
+                label = "falcon" if right == "hawk" and draw < 0.5 else right
+            else:
+                label = "falcon" if worker == 7 or draw < 0.5 else "hawk"
+            rows.append(f"{task},w{worker},{label}")
+    path = folder / "answers.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path, truth
+
+
+def run(source: Path, out: Path, options: ConsolidateOptions = OPTIONS) -> Outcome:
+    return consolidate([str(source)], str(out), options, now=NOON)
+
+
+def right(outcome: Outcome, truth: dict[str, str]) -> float:
+    labels = outcome.consensus.labels
+    pairs = zip(labels["task"], labels["label"], strict=True)
+    return float(np.mean([truth[task] == label for task, label in pairs]))
+
+
+def test_consensus_beats_majority_and_finds_who_presses_keys(tmp_path: Path) -> None:
+    source, truth = crowd(tmp_path)
+    outcome = run(source, tmp_path / "round1")
+    majority = run(source, tmp_path / "plain", replace(OPTIONS, method="majority"))
+    assert right(outcome, truth) > right(majority, truth) + 0.02
+    flagged = {row["worker"] for row in outcome.consensus.workers.rows() if row["flags"]}
+    assert flagged == {"w6", "w7"}
+
+
+def test_the_confidence_means_what_it_says(tmp_path: Path) -> None:
+    source, truth = crowd(tmp_path, tasks=1500)
+    labels = run(source, tmp_path / "round1").consensus.labels
+    hit = np.array([truth[t] == lb for t, lb in zip(labels["task"], labels["label"], strict=True)])
+    # Workers who err independently, as simulated ones do, deserve a little more than they get.
+    assert -0.1 < np.mean(labels["confidence"]) - hit.mean() < 0.03
+
+
+def test_gold_rates_workers_and_is_a_label_of_its_own(tmp_path: Path) -> None:
+    source, truth = crowd(tmp_path)
+    known = list(truth)[:40]
+    lines = [f"{task},{truth[task]}" for task in known]
+    (tmp_path / "gold.csv").write_text("task,label\n" + "\n".join(lines) + "\n")
+    outcome = run(source, tmp_path / "r", replace(OPTIONS, gold=str(tmp_path / "gold.csv")))
+    assert Counter(outcome.consensus.labels["source"]) == {"human": 360, "gold": 40}
+    assert outcome.consensus.gold["tasks"] == 40
+    assert sum(row["gold_answers"] for row in outcome.consensus.workers.rows()) == 200
+
+
+def test_the_summary_is_json_without_nan(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("task,worker,label\na.jpg,ann,cat\n")
+    outcome = run(tmp_path / "one.csv", tmp_path / "r")
+    saved = json.loads((tmp_path / "r" / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert saved == json.loads(json.dumps(outcome.summary()))
+    assert saved["alpha"] is None and saved["tasks"] == 1
+
+
+def test_the_manifest_carries_the_time_in_utc(tmp_path: Path) -> None:
+    source, _ = crowd(tmp_path, tasks=10)
+    run(source, tmp_path / "round1")
+    line = json.loads((tmp_path / "round1" / "output.manifest").read_text().splitlines()[0])
+    assert line["round1-metadata"]["creation-date"] == "2026-03-01T10:00:00.000000"
+
+
+def test_the_same_answers_give_the_same_bytes(tmp_path: Path) -> None:
+    source, _ = crowd(tmp_path, tasks=50)
+    for name in ("a", "b"):
+        run(source, tmp_path / name, replace(OPTIONS, attribute="bird"))
+    for path in sorted((tmp_path / "a").iterdir()):
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_running_again_replaces_the_files(tmp_path: Path) -> None:
+    source, _ = crowd(tmp_path, tasks=30)
+    run(source, tmp_path / "r")
+    source.write_text("task,worker,label\na.jpg,ann,cat\n")
+    run(source, tmp_path / "r")
+    assert pq.read_table(tmp_path / "r" / "labels.parquet").num_rows == 1
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    source, _ = crowd(tmp_path, tasks=5)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(UsageError, match=r"holds other files \(notes.txt\)"):
+        run(source, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        ("multi", '["cat", "dog"]'),
+        ("boxes", '[{"label": "cat", "left": 1, "top": 2, "width": 30, "height": 40}]'),
+        ("spans", '[{"label": "cat", "startOffset": 1, "endOffset": 5}]'),
+    ],
+)
+def test_every_kind_of_answer_makes_a_round(tmp_path: Path, kind: str, label: str) -> None:
+    rows = [
+        {"task": f"s3://pool/{n}.jpg", "worker": worker, "label": json.loads(label)}
+        for n in range(6)
+        for worker in ("ann", "ben", "cleo")
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "answers.jsonl").write_text(text)
+    outcome = run(tmp_path / "answers.jsonl", tmp_path / "round1")
+    assert outcome.consensus.kind == kind
+    table = pq.read_table(tmp_path / "round1" / "labels.parquet").to_pylist()
+    assert len(table) == 6 and all("cat" in str(row["label"]) for row in table)
+    again = run(tmp_path / "round1", tmp_path / "round2")
+    assert again.consensus.labels["label"] == outcome.consensus.labels["label"]
+
+
+def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("task,worker,label\n")
+    with pytest.raises(AnswerError, match="empty.csv"):
+        run(tmp_path / "empty.csv", tmp_path / "r")
+    assert not (tmp_path / "r").exists()
