@@ -19,27 +19,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
+from gandt.active import logistic
 from gandt.active.folds import copy_groups, deal_folds
+from gandt.active.logistic import Floats
 from gandt.errors import UsageError
 from gandt.selection.spaces import moments
 from gandt.types import FloatArray, IntArray
 
 __all__ = ["Probe", "fit_probe", "out_of_fold", "predict_from_index"]
 
-Floats = npt.NDArray[np.float64]
-
 FOLDS = 5
 # Inverse penalties, loosest last: each fit starts from the one before.
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-_STEPS = 100  # of L-BFGS, per fit
-_TOLERANCE = 1e-6  # relative, of the loss
 _GROUPING_AXES = 256
-_SEARCH_ROWS = 6_000  # rows that the strength is searched on
-_PRIOR_ROWS = 0.5  # rows that every class is granted before any was seen
+_SEARCH_ROWS = 4_000  # rows that the strength is searched on
 _LEAST = 1e-9  # of a predicted probability in the loss
-_BIAS_SCALE = 10.0  # how much cheaper a bias is than a weight; free, an empty class would run away
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +59,7 @@ class Probe:
                 f"The probe was fit on vectors of {len(self.weights)} dimensions and cannot "
                 f"predict an array of shape {vectors.shape}: embed with the model of the fit."
             )
-        return softmax(np.asarray(vectors @ self.weights + self.bias, np.float64))
+        return logistic.softmax(np.asarray(vectors @ self.weights + self.bias, np.float64))
 
 
 def fit_probe(
@@ -106,7 +101,7 @@ def fit_probe(
         raise UsageError("No row has a label to fit a probe to: give targets that are not zero.")
     if strength is None:
         strength = _best_strength(data, folds, np.random.default_rng(seed))
-    solution = _fit(data.rows[data.labeled], data.mass[data.labeled], strength)
+    solution = logistic.fit(data.rows[data.labeled], data.mass[data.labeled], strength)
     back = data.axes @ solution[:-1].astype(np.float32)
     bias = solution[-1] - data.mean.astype(np.float64) @ back
     return Probe(back, bias.astype(np.float32), tuple(classes), float(strength))
@@ -157,8 +152,8 @@ def out_of_fold(
     for held in np.unique(fold):
         test = fold == held
         rest = ~test & data.labeled
-        solution = _fit(data.rows[rest], data.mass[rest], strength)
-        predictions[test] = _predict(data.rows[test], solution)
+        solution = logistic.fit(data.rows[rest], data.mass[rest], strength)
+        predictions[test] = logistic.predict(data.rows[test], solution)
     return predictions
 
 
@@ -173,12 +168,6 @@ def predict_from_index(vectors: FloatArray, probabilities: npt.NDArray[np.floati
         `(n, k)`, what is believed of each task; rows of NaN or zeros: nothing.
     """
     return out_of_fold(vectors, probabilities)
-
-
-def softmax(logits: Floats) -> Floats:
-    """Turn `(n, k)` logits into probabilities along the rows."""
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,70 +249,14 @@ def _best_strength(
     for strength in STRENGTHS:
         loss = 0.0
         for number, test in enumerate(held_out):
-            solutions[number] = _fit(rows[~test], mass[~test], strength, solutions[number])
-            predicted = _predict(rows[test], solutions[number])
+            solution = logistic.fit(rows[~test], mass[~test], strength, solutions[number])
+            solutions[number] = solution
+            predicted = logistic.predict(rows[test], solution)
             loss -= float((mass[test] * np.log(np.maximum(predicted, _LEAST))).sum())
         if loss < least:
             best, least, worse = strength, loss, 0
         else:
             worse += 1
-            if worse == 2:  # looser fits cost more time and have never come back
+            if worse == 2:  # the loss has one valley; looser fits cost the most time
                 break
     return best
-
-
-def _fit(rows: Floats, mass: Floats, strength: float, before: Floats | None = None) -> Floats:
-    """Fit a probe; `(r + 1, k)`, biases in the last row.
-
-    The bias of a class is drawn towards the logarithm of its share of the mass. `before` is the
-    solution for another strength, to start from.
-    """
-    k = mass.shape[1]
-    shares = mass.sum(axis=0) + _PRIOR_ROWS
-    prior = np.log(shares / shares.sum())
-    unknowns = np.zeros((rows.shape[1] + 1, k))
-    if k > 1 and len(rows):
-        if before is not None:
-            unknowns = before.copy()
-            unknowns[-1] = (unknowns[-1] - prior) / _BIAS_SCALE
-        wide = np.column_stack([rows, np.full(len(rows), _BIAS_SCALE)])
-        unknowns = _minimize(wide, mass, prior, 1 / strength, unknowns)
-        unknowns[-1] *= _BIAS_SCALE
-    unknowns[-1] += prior
-    return unknowns
-
-
-def _minimize(
-    wide: Floats, mass: Floats, prior: Floats, penalty: float, unknowns: Floats
-) -> Floats:
-    """Minimize cross-entropy + penalty / 2 * |unknowns|^2 by L-BFGS."""
-    totals = mass.sum(axis=1)
-
-    def loss(flat: Floats) -> tuple[float, Floats]:
-        each = flat.reshape(unknowns.shape)
-        logits = wide @ each
-        logits += prior
-        logits -= logits.max(axis=1, keepdims=True)
-        # All mass of a row sums to its total, so the normalizer counts that often.
-        value = -float(np.vdot(mass, logits))
-        np.exp(logits, out=logits)
-        normalizer = logits.sum(axis=1)
-        value += float(totals @ np.log(normalizer))
-        logits *= (totals / normalizer)[:, None]
-        logits -= mass
-        slope = wide.T @ logits
-        slope += penalty * each
-        return value + 0.5 * penalty * float(np.vdot(flat, flat)), slope.ravel()
-
-    found = minimize(
-        loss,
-        unknowns.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": _STEPS, "ftol": _TOLERANCE, "gtol": 1e-6},
-    )
-    return np.asarray(found.x, np.float64).reshape(unknowns.shape)
-
-
-def _predict(rows: Floats, solution: Floats) -> Floats:
-    return softmax(rows @ solution[:-1] + solution[-1])

@@ -32,6 +32,7 @@ _LEAST = 1e-6  # of a probability in the log-loss
 # Relative difference up to which two probabilities are equal: what rounding leaves of a tie.
 _TIE = 1e-9
 _TIE_SINGLE = 1e-6
+_TASKS = 1 << 15  # tasks looked at at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,7 @@ def calibrate(posterior: Floats, shares: Floats, how: Calibration = Calibration(
         mixed = np.maximum(posterior, np.finfo(posterior.dtype).tiny) ** how.sharpness
         mixed *= how.weight / mixed.sum(axis=1, keepdims=True)
     mixed += shares * (1 - how.weight)
-    mixed /= mixed.sum(axis=1, keepdims=True)
-    return mixed
+    return np.asarray(mixed)
 
 
 def fit_calibration(
@@ -73,8 +73,8 @@ def fit_calibration(
 
     Notes
     -----
-    With 20 random known tasks the calibration error on the others falls by a tenth on the public
-    sets of the benchmark, with 50 by a sixth.
+    With 20 random known tasks the calibration error on all others falls by a tenth, on average over
+    the public sets of the benchmark.
     """
     best, least = start, np.inf
     weights = np.linspace(0, 1, 21)
@@ -104,20 +104,27 @@ def choose(probabilities: Floats) -> npt.NDArray[np.int32]:
 
     Commoner is the larger sum over all tasks; where that is equal too, the first in class order.
     """
+    chosen = np.zeros(len(probabilities), np.int32)
     totals = probabilities.sum(axis=0, dtype=np.float64)
     # Equal sums that were added in another order must stay equal.
     totals = np.round(totals / max(float(totals.max(initial=0)), _LEAST), 6)
     order = np.argsort(-totals, kind="stable")
-    if not probabilities.size:
-        return np.zeros(len(probabilities), np.int32)
-    first = _top(probabilities)[:, order].argmax(axis=1)
-    return np.asarray(order[first], np.int32)
+    for low in range(0, len(probabilities), _TASKS):
+        # Class by class: numpy compares long rows several times faster than short ones.
+        block = np.ascontiguousarray(probabilities[low : low + _TASKS].T)
+        least = block.max(axis=0, initial=0) * (1 - _tie(block))
+        for code in order[::-1].tolist():
+            np.copyto(chosen[low : low + _TASKS], code, where=block[code] >= least)
+    return chosen
+
+
+def _tie(probabilities: Floats) -> float:
+    return _TIE_SINGLE if probabilities.dtype == np.float32 else _TIE
 
 
 def _top(probabilities: Floats) -> npt.NDArray[np.bool_]:
     highest = probabilities.max(axis=1, keepdims=True, initial=0)
-    tie = _TIE_SINGLE if probabilities.dtype == np.float32 else _TIE
-    return np.asarray(probabilities >= highest * (1 - tie))
+    return np.asarray(probabilities >= highest * (1 - _tie(probabilities)))
 
 
 def expected_calibration_error(probabilities: Floats, truth: Truth, bins: int = 15) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gandt.aggregation.em_kernel import AnswerBlocks, Expectation, Floats
+from gandt.aggregation.em_kernel import AnswerBlocks, Expectation, Floats, Rows
 from gandt.aggregation.factorize import Codes
 
 __all__ = ["NO_PRIORS", "Fit", "Priors", "dawid_skene", "worker_confusion"]
@@ -56,7 +56,7 @@ class Fit:
 
 def dawid_skene(
     blocks: AnswerBlocks,
-    belief: Floats,
+    belief: Floats | Rows,
     *,
     gold: Codes | None = None,
     priors: Priors = Priors(),

@@ -97,7 +97,7 @@ def detect(sites: Sites, *, steps: int = _STEPS) -> Detection:
     sites
         The votes; sites whose truth is known keep it and teach the rates.
     steps
-        At most so many; 60 are rarely needed.
+        At most so many rounds.
     """
     from scipy.sparse import csr_array
 

@@ -9,7 +9,7 @@ that lie class by class, since numpy reduces long rows several times faster than
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,13 @@ import numpy.typing as npt
 from gandt.aggregation.encode import Encoded
 from gandt.aggregation.factorize import Codes
 
-__all__ = ["AnswerBlocks", "Expectation", "Floats"]
+__all__ = ["AnswerBlocks", "Expectation", "Floats", "Rows"]
 
 Floats = npt.NDArray[np.floating[Any]]
+Rows = Callable[[slice], Floats]  # (n, k) probabilities that are made when a slice is asked for
 
 _SMALL = 200_000  # cells of the posterior up to which double precision costs nothing
+_DEEPEST = -70.0  # natural log of a product that single precision still holds well
 _BLOCK = 1 << 18  # cells of the posterior in a block: 1 MiB in single precision
 
 
@@ -54,7 +56,7 @@ class AnswerBlocks:
         (n, k) log-likelihood of each class from elsewhere, as of one more rater.
     """
 
-    __slots__ = ("_blocks", "_evidence", "classes", "dtype", "tasks", "workers")
+    __slots__ = ("_blocks", "_evidence", "_most", "classes", "dtype", "tasks", "workers")
 
     def __init__(self, data: Encoded, log_evidence: Floats | None = None) -> None:
         from scipy.sparse import csr_matrix  # 0.1 s of import that reading answers does not need
@@ -65,6 +67,7 @@ class AnswerBlocks:
         self.dtype: type[np.floating[Any]] = np.float64 if small else np.float32
         self._evidence = log_evidence
         self._blocks: list[_Block] = []
+        self._most = int(np.diff(data.start).max(initial=0))  # answers of a task
         # A block also pays for a pass over the table of expected counts.
         step = max(_BLOCK, self.workers * self.classes**2) // max(self.classes, 1)
         rows = data.worker * np.int32(self.classes)
@@ -108,16 +111,17 @@ class AnswerBlocks:
             counts += block.matrix.T @ np.ascontiguousarray(posterior.T)
             # A task that nobody answered says nothing about how common a class is.
             told = posterior if block.answered is None else posterior[:, block.answered]
-            totals += told.sum(axis=1, dtype=np.float64)
+            totals += told.sum(axis=1)
             likelihood += total
         return Expectation(self._by_worker(counts), totals, likelihood)
 
-    def count(self, belief: Floats) -> Expectation:
+    def count(self, belief: Floats | Rows) -> Expectation:
         """The sums that the M-step needs, of given (n, k) probabilities."""
+        rows = belief if callable(belief) else belief.__getitem__
         counts = np.zeros((self.workers * self.classes, self.classes))
         totals = np.zeros(self.classes)
         for block in self._blocks:
-            part = np.ascontiguousarray(belief[block.tasks], self.dtype)
+            part = np.ascontiguousarray(rows(block.tasks), self.dtype)
             counts += block.matrix.T @ part
             told = part if block.answered is None else part[block.answered]
             totals += told.sum(axis=0, dtype=np.float64)
@@ -143,9 +147,13 @@ class AnswerBlocks:
         table = log_confusion.transpose(0, 2, 1).reshape(-1, self.classes)
         table = np.ascontiguousarray(table, self.dtype)
         shares = np.asarray(log_shares, self.dtype)[:, None]
+        # With few answers per task no product of probabilities comes near the smallest number.
+        deepest = float(shares.min()) + self._most * float(table.min(initial=0))
+        shallow = self._evidence is None and deepest > _DEEPEST
         for block in self._blocks:
-            logs = np.ascontiguousarray((block.matrix @ table).T)
-            logs += shares
+            by_task = block.matrix @ table
+            logs = np.empty(by_task.shape[::-1], self.dtype)
+            np.add(by_task.T, shares, out=logs)
             if self._evidence is not None:
                 logs += self._evidence[block.tasks].T
             if gold is not None:
@@ -154,10 +162,12 @@ class AnswerBlocks:
                 joint = logs[truth, known]
                 logs[:, known] = -np.inf
                 logs[truth, known] = joint
-            peak = logs.max(axis=0)
-            logs -= peak
+            total = 0.0
+            if not shallow:
+                peak = logs.max(axis=0)
+                logs -= peak
+                total = float(peak.sum(dtype=np.float64))
             np.exp(logs, out=logs)
             norm = logs.sum(axis=0)
-            logs /= norm
-            total = np.log(norm).sum(dtype=np.float64) + peak.sum(dtype=np.float64)
-            yield block, logs, float(total)
+            logs *= 1 / norm
+            yield block, logs, total + float(np.log(norm).sum(dtype=np.float64))

@@ -21,6 +21,8 @@ from gandt.errors import AnswerError
 
 __all__ = ["Encoded", "encode"]
 
+_BLOCK = 1 << 18  # rows looked at at a time
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -123,8 +125,7 @@ def encode(
     if (kept is not None and len(kept) != rows) or order is not None:
         label = label[kept]
         seconds = None if seconds is None else seconds[kept]
-    start = np.zeros(len(task_names) + 1, np.int64)
-    np.cumsum(np.bincount(task, minlength=len(task_names)), out=start[1:])
+    start = np.searchsorted(task, np.arange(len(task_names) + 1, dtype=np.int32))
     return Encoded(
         tasks=_objects(task_names),
         workers=_objects(worker_names),
@@ -229,27 +230,38 @@ def _order(
     if np.all(key[1:] > key[:-1]):
         return None, 0
     bits = rows.bit_length()
-    if rows and int(key.max()).bit_length() + bits < 64:
+    if int(key.max()).bit_length() + bits < 64:
         # Sorting key and row as one number is several times faster than a stable argsort.
         key <<= bits
-        key |= np.arange(rows)
+        for low in range(0, rows, _BLOCK):
+            part = key[low : low + _BLOCK]
+            part |= np.arange(low, low + len(part))
         key.sort()
-        order = key & ((1 << bits) - 1)
-        key >>= bits
+        later = _repeated(key, bits)
+        key &= (1 << bits) - 1
+        order = key
     else:
         order = np.argsort(key, kind="stable")
-        key = key[order]
-    later = np.flatnonzero(key[1:] == key[:-1]) + 1
+        later = _repeated(key[order], 0)
     if not len(later):
         return order, 0
     if submitted is not None:
-        _earliest_first(order, key, later, submitted, kept)
+        _earliest_first(order, later, submitted, kept)
     return np.delete(order, later), len(later)
+
+
+def _repeated(key: npt.NDArray[np.int64], bits: int) -> npt.NDArray[np.int64]:
+    """Positions whose key, without its lowest bits, is that of the position before."""
+    found = []
+    for low in range(1, len(key), _BLOCK):
+        high = min(low + _BLOCK, len(key))
+        same = (key[low:high] ^ key[low - 1 : high - 1]) >> bits == 0
+        found.append(np.flatnonzero(same) + low)
+    return np.concatenate(found)
 
 
 def _earliest_first(
     order: npt.NDArray[np.int64],
-    key: npt.NDArray[np.int64],
     later: npt.NDArray[np.int64],
     submitted: Any,
     kept: npt.NDArray[np.int64] | None,

@@ -20,7 +20,7 @@ __all__ = ["Codes", "column_length", "factorize", "is_from", "numbers"]
 
 Codes = npt.NDArray[np.int32]
 
-_BLOCK = 1 << 20  # rows turned into Python objects at a time
+_BLOCK = 1 << 18  # rows looked at at a time
 
 
 def is_from(value: object, package: str) -> bool:
@@ -117,21 +117,37 @@ def _integers(column: npt.NDArray[Any]) -> tuple[Codes, list[str]]:
     rows = len(column)
     if not rows:
         return np.zeros(0, np.int32), []
-    wide = column.astype(np.uint64 if column.dtype.kind == "u" else np.int64, copy=False)
-    low = wide.min()
-    if int(wide.max()) - int(low) <= 2 * rows + 1024:
-        offset = (wide - low).astype(np.int64, copy=False)
-        first = np.full(int(offset.max()) + 1, -1, np.int32)
-        first[offset[::-1]] = np.arange(rows - 1, -1, -1, dtype=np.int32)  # the last write stays
-        seen = np.flatnonzero(first >= 0)
-        order = seen[np.argsort(first[seen])]
-        first[order] = np.arange(len(order), dtype=np.int32)
-        return first[offset], _digits(order.astype(wide.dtype) + low, column.dtype)
+    low, high = int(column.min()), int(column.max())
+    if high - low <= 2 * rows + 1024:
+        return _tabled(column, low, high)
     values, position, inverse = np.unique(column, return_index=True, return_inverse=True)
     order = np.argsort(position)
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     return rank[inverse], _digits(values[order], column.dtype)
+
+
+def _tabled(column: npt.NDArray[Any], low: int, high: int) -> tuple[Codes, list[str]]:
+    wide = np.dtype(np.uint64 if column.dtype.kind == "u" else np.int64)
+    code = np.full(high - low + 1, -1, np.int32)  # of each value; where it stood first, meanwhile
+    place = np.arange(min(len(column), _BLOCK), dtype=np.int32)
+    codes = np.empty(len(column), np.int32)
+    found: list[npt.NDArray[Any]] = []
+    known = 0
+    for at in range(0, len(column), _BLOCK):
+        offset = column[at : at + _BLOCK].astype(wide)
+        offset -= wide.type(low)
+        part = code[offset]
+        if part.min() < 0:
+            fresh = offset[part < 0]
+            code[fresh[::-1]] = place[len(fresh) - 1 :: -1]  # the last write stays
+            fresh = fresh[code[fresh] == place[: len(fresh)]]
+            code[fresh] = np.arange(known, known + len(fresh), dtype=np.int32)
+            known += len(fresh)
+            found.append(fresh)
+            part = code[offset]
+        codes[at : at + _BLOCK] = part
+    return codes, _digits(np.concatenate(found) + wide.type(low), column.dtype)
 
 
 def _digits(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> list[str]:

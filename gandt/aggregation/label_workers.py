@@ -26,6 +26,7 @@ Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.floating[Any]]
 
 _LEAST = 1e-12  # of a probability in a logarithm
+_BLOCK = 1 << 20  # answers looked up at a time
 
 
 def rate_labelers(
@@ -47,9 +48,13 @@ def rate_labelers(
         Where the rule of agreement says who is reliable.
     """
     data = joined.data
-    workers, task = len(data.workers), data.task
-    known = gold[task] >= 0
-    right = single.probabilities[task, data.label].astype(np.float64)
+    workers = len(data.workers)
+    task = np.repeat(np.arange(len(data.tasks), dtype=np.int32), np.diff(data.start))
+    right = np.empty(len(task), np.float32)
+    for low in range(0, len(task), _BLOCK):
+        block = slice(low, low + _BLOCK)
+        right[block] = single.probabilities[task[block], data.label[block]]
+    known = (gold >= 0)[task]
     right[known] = data.label[known] == gold[task[known]]
     judged = Judged(
         data.worker,
@@ -78,7 +83,7 @@ def _others(
     data: Encoded,
     gold: Codes,
     single: Single,
-    task: npt.NDArray[np.int64],
+    task: Codes,
 ) -> Callable[[int, int], Floats]:
     """Belief about each answered task from gold and all answers but one.
 

@@ -163,7 +163,7 @@ def _painted(task: MaskTask, crowd: MaskCrowd, painting: Painting, smoothing: fl
     shares = np.stack([(votes.patterns == code).sum(1) for code in present], axis=1)
     shares = (shares + 1 / len(present)) / (len(task.workers) + 1)
     belief = _TRUST * belief + (1 - _TRUST) * shares[layout.pattern]
-    best = belief.argmax(1) if len(belief) else np.zeros(0, np.int64)
+    best = np.round(belief, 9).argmax(1) if len(belief) else np.zeros(0, np.int64)
     pixels = layout.first.copy()
     pixels[layout.disputed] = present[best]
     agreed = _agreed_belief(task.workers, votes, painting)[present][:, present]

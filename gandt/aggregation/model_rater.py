@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gandt.aggregation.encode import Encoded
+from gandt.aggregation.predictions import Predictions, align
 from gandt.aggregation.single import Method, Single, aggregate_single
 from gandt.aggregation.votes import count_votes, smoothed
 from gandt.errors import UsageError
@@ -38,7 +39,6 @@ __all__ = [
     "MODEL_COLUMNS",
     "ModelEvidence",
     "Predictions",
-    "align",
     "apply_model",
     "disagreements",
     "model_evidence",
@@ -62,42 +62,13 @@ _TIE = 1e-6  # relative difference up to which two probabilities are equal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """What a model says of `m` tasks, each predicted without having seen its label.
-
-    Raises
-    ------
-    UsageError
-        Where lengths differ, a name comes twice, or a probability is negative or infinite.
-    """
-
-    tasks: Sequence[str]  # m
-    classes: tuple[str, ...]  # k
-    probabilities: Floats  # (m, k); rows are scaled to sum to 1; of NaN or zeros: nothing is said
-
-    def __post_init__(self) -> None:
-        shape = np.shape(self.probabilities)
-        if shape != (len(self.tasks), len(self.classes)):
-            raise UsageError(
-                f"Predictions of {len(self.tasks)} tasks over {len(self.classes)} classes need an "
-                f"array of that shape, not {shape}."
-            )
-        for what, names in (("task", self.tasks), ("class", self.classes)):
-            if len(set(names)) < len(names):
-                raise UsageError(f"A {what} comes twice in the predictions: give each once.")
-        # NaN is neither and means that the model says nothing.
-        if (self.probabilities < 0).any() or np.isinf(self.probabilities).any():
-            raise UsageError("Predictions must be probabilities: none negative, none infinite.")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class ModelEvidence:
     """What a model adds to the answers, and how good it is."""
 
     log_evidence: npt.NDArray[np.float64]  # (n, k); zeros where the model says nothing
     weight: float  # power of the prediction; 0: the model was left aside
-    # Share of tasks that the model has right, by gold (20 known tasks or more), else expected by
-    # the plain consensus; NaN where neither knows.
+    # Share of tasks that the model has right: by gold (20 known tasks or more), else as the plain
+    # consensus expects, which is cautious, since a consensus is never sure. NaN: nothing is known.
     accuracy: float
     accuracy_of_average_worker: float  # of a random answer, measured the same way
     note: str  # a sentence for people
@@ -168,38 +139,6 @@ def model_evidence(
             f"{figures}."
         )
     return ModelEvidence(evidence, weight, accuracy, of_worker, note)
-
-
-def align(predictions: Predictions, data: Encoded, shares: Floats) -> npt.NDArray[np.float64]:
-    """Bring predictions into the order of the answers, by the names of tasks and classes.
-
-    Parameters
-    ----------
-    shares
-        (k,) class shares of the consensus. A class that the model does not know gets its share;
-        classes that nobody can answer are left out.
-
-    Returns
-    -------
-    (n, k) probabilities; rows of NaN where the model says nothing.
-    """
-    row_of = {name: row for row, name in enumerate(predictions.tasks)}
-    column_of = {name: column for column, name in enumerate(predictions.classes)}
-    rows = np.array([row_of.get(name, -1) for name in data.tasks.tolist()], np.int64)
-    columns = np.array([column_of.get(name, -1) for name in data.classes], np.int64)
-    aligned = np.full((len(rows), len(columns)), np.nan)
-    here, known = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
-    values = np.asarray(predictions.probabilities, np.float64)[np.ix_(rows[here], columns[known])]
-    totals = values.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values /= np.where(totals > 0, totals, np.nan)
-    unknown = np.flatnonzero(columns < 0)
-    left = float(np.sum(shares[unknown]) / max(float(np.sum(shares)), _LEAST))
-    aligned[np.ix_(here, known)] = values * (1 - left)
-    if len(unknown):
-        rest = shares[unknown] / max(float(np.sum(shares)), _LEAST)
-        aligned[np.ix_(here, unknown)] = np.where(np.isnan(values[:, :1]), np.nan, rest)
-    return aligned
 
 
 def apply_model(
@@ -351,8 +290,8 @@ def _columns(
     data: Encoded, believed: Floats, said: Floats, weight: float, gold: Codes | None
 ) -> dict[str, npt.NDArray[Any]]:
     """`MODEL_COLUMNS`; the model's confidence is that of its prediction to the power `weight`."""
-    told: npt.NDArray[np.bool_] = _answered(data, gold)
-    speaks = ~np.isnan(said).any(axis=1)
+    told = _answered(data, gold)
+    speaks = np.asarray(np.isfinite(said).all(axis=1), np.bool_)
     sharp = np.where(speaks[:, None], np.maximum(said, _LEAST), 1.0) ** (weight or 1.0)
     sharp /= sharp.sum(axis=1, keepdims=True)
     plain_label = _names(believed, data.classes)

@@ -36,7 +36,7 @@ Integers = npt.NDArray[np.int64]
 
 _TIE = 1e-6  # relative difference up to which two probabilities are equal; floats err by less
 _LEAST = 1e-12  # of a probability in a logarithm
-_CELLS = 1 << 20  # of the blocks in which probabilities are compared
+_CELLS = 1 << 19  # of the blocks in which probabilities are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ class _Problem:
         known = gold if (gold >= 0).any() else None
         plain = aggregate_single(data, method=cast("Method", method), gold=known)
         if self.model is None:
+            # Nobody looks at the raw posterior any more; where tasks are many it is large.
+            plain = replace(plain, posterior=plain.probabilities)
             return _Solved(plain, agreed, {}, False, plain.notes)
         from gandt.aggregation.model_rater import apply_model
 
@@ -259,10 +261,9 @@ def _labels(problem: _Problem, solved: _Solved) -> Table:
     shown = problem.joined.tasks
     start = data.start[: shown + 1]
     code = data.label[: start[-1]]
-    task = np.repeat(np.arange(shown), np.diff(start))
     known = problem.gold[:shown] >= 0
     counted = None if agreed is None else agreed.kept[data.worker[: start[-1]]]
-    votes = np.bincount(task if counted is None else task[counted], minlength=shown)
+    votes = np.diff(start) if counted is None else _count(start, counted)
     predicted = np.zeros(shown, np.bool_)
     if solved.used:
         said = np.array([name is not None for name in solved.beside["model_label"][:shown]], bool)
@@ -277,8 +278,13 @@ def _labels(problem: _Problem, solved: _Solved) -> Table:
         label[agreed.shown[0][here]] = agreed.shown[1][here]
         tied = agreed.tied
     label = np.where(known, problem.gold[:shown], label)
-    same = code == label[task]
-    agreeing = np.bincount(task[same if counted is None else same & counted], minlength=shown)
+    same = np.empty(len(code), np.bool_)
+    for low in range(0, shown, _CELLS):
+        part = slice(start[low], start[min(low + _CELLS, shown)])
+        same[part] = code[part] == np.repeat(
+            label[low : low + _CELLS], np.diff(start[low : low + _CELLS + 1])
+        )
+    agreeing = _count(start, same if counted is None else same & counted)
     confidence = np.zeros(shown)
     if len(data.classes):
         confidence[told] = probabilities[np.flatnonzero(told), label[told]]
@@ -308,6 +314,18 @@ def _labels(problem: _Problem, solved: _Solved) -> Table:
         **{name: column[:shown] for name, column in solved.beside.items()},
     }
     return Table(columns)
+
+
+def _count(start: Integers, flags: npt.NDArray[np.bool_]) -> Integers:
+    """How many of each task's answers are flagged, a block of tasks at a time."""
+    tasks = len(start) - 1
+    number = np.zeros(tasks, np.int64)
+    for low in range(0, tasks, _CELLS):
+        bounds = start[low : low + _CELLS + 1]
+        sums = np.zeros(bounds[-1] - bounds[0] + 1, np.int64)
+        np.cumsum(flags[bounds[0] : bounds[-1]], out=sums[1:])
+        number[low : low + _CELLS] = np.diff(sums[bounds - bounds[0]])
+    return number
 
 
 def _winners(probabilities: Floats) -> tuple[Integers, tuple[Integers, Integers]]:

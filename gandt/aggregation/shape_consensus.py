@@ -141,12 +141,13 @@ def _decide(
     sites = places.sites
     shown = worth_showing(sites, model)
     there = 1 - shown[:, 0]
-    label = shown[:, 1:].argmax(1) if len(shown) else np.zeros(0, np.int64)
+    # Rounded, so that equals are equal in whatever order votes were summed.
+    label = np.round(shown[:, 1:], 9).argmax(1) if len(shown) else np.zeros(0, np.int64)
     best = shown[np.arange(len(shown)), label + 1]
     drawn = np.bincount(sites.site, sites.answer > 0, minlength=len(sites))
     asked = np.bincount(sites.site, minlength=len(sites))
     known = sites.truth >= 0
-    kept = (there >= keep) & (drawn >= min_share * asked)
+    kept = (there >= keep - _TIE) & (drawn >= min_share * asked)
     kept = np.where(known, sites.truth > 0, kept)
     confidence = np.where(known, 1.0, best * placed.sure)
     doubt = np.where(kept, confidence, np.where(known, 1.0, 1 - there))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from gandt.aggregation.confidence import Calibration, calibrate, fit_calibration
 from gandt.aggregation.dawid_skene import Priors, dawid_skene, worker_confusion
-from gandt.aggregation.em_kernel import AnswerBlocks
+from gandt.aggregation.em_kernel import AnswerBlocks, Rows
 from gandt.aggregation.encode import Encoded
 from gandt.aggregation.factorize import Codes
 from gandt.aggregation.one_coin import one_coin
@@ -25,6 +25,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 _ENOUGH_GOLD = 20  # known tasks from which on the calibration is fitted
 _MOST_CELLS = 40_000_000  # of all workers' confusion matrices: 320 MB each time they are held
 _MOST_BELIEFS = 1_000_000_000  # of tasks x classes
+_TASKS = 1 << 15  # tasks calibrated at a time
 _VOTES = ("majority", "weighted")
 _VOTES_ALONE = Calibration(weight=0.0)
 _MODEL = Calibration()
@@ -113,30 +114,61 @@ def aggregate_single(
     blind = None
     if gold is not None and (gold >= 0).any():
         known = np.flatnonzero(gold >= 0)
-        posterior, shares = (part[known] for part in problem.solve(None)[:2])
+        unaided = problem.solve(None)
+        posterior, shares = unaided.posterior[known], unaided.shares_at(known)
         told = np.flatnonzero(np.diff(data.start)[known])
         if len(told) >= _ENOUGH_GOLD:
             how = fit_calibration(posterior[told], shares[told], gold[known][told], how)
             notes.append(f"the confidence was calibrated on {len(told)} gold tasks")
         blind = calibrate(posterior, shares, how)
-    posterior, shares, iterations, converged = problem.solve(gold)
-    if not converged:
-        notes.append(f"the model had not settled after {iterations} passes over the answers")
-    probabilities = calibrate(posterior, shares, how)
-    del shares
+        del unaided
+    solution = problem.solve(gold)
+    if not solution.converged:
+        notes.append(
+            f"the model had not settled after {solution.iterations} passes over the answers"
+        )
+    probabilities = solution.calibrated(how)
     if blind is not None:
-        probabilities[known] = posterior[known]
+        probabilities[known] = solution.posterior[known]
     confusion = np.zeros((0, 0, 0))
     if blocks is not None:
         confusion = worker_confusion(blocks.count(probabilities).counts, priors)
-    return Single(method, posterior, probabilities, confusion, iterations, tuple(notes), how, blind)
+    return Single(
+        method,
+        solution.posterior,
+        probabilities,
+        confusion,
+        solution.iterations,
+        tuple(notes),
+        how,
+        blind,
+    )
 
 
-class _Solution(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Solution:
     posterior: Floats  # (n, k)
-    shares: Floats  # (n, k) smoothed vote shares to mix it with
+    shares: Rows  # smoothed vote shares to mix it with
     iterations: int
     converged: bool = True
+
+    def calibrated(self, how: Calibration) -> Floats:
+        """(n, k) made block by block, so that no other array of that size is held."""
+        shown = np.empty_like(self.posterior)
+        for tasks in _blocks(len(shown)):
+            shown[tasks] = calibrate(self.posterior[tasks], self.shares(tasks), how)
+        return shown
+
+    def shares_at(self, known: npt.NDArray[np.int64]) -> Floats:
+        """(g, k) shares of some tasks, given in order."""
+        blocks = _blocks(len(self.posterior))
+        ends = np.searchsorted(known, [tasks.stop for tasks in blocks])
+        parts = zip(blocks, np.split(known, ends[:-1]), strict=True)
+        return np.concatenate([self.shares(tasks)[part - tasks.start] for tasks, part in parts])
+
+
+def _blocks(tasks: int) -> list[slice]:
+    return [slice(low, min(low + _TASKS, tasks)) for low in range(0, tasks, _TASKS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +185,25 @@ class _Problem:
         return self._by_votes(gold) if self.method in _VOTES else self._by_model(gold)
 
     def _by_model(self, gold: Codes | None) -> _Solution:
-        belief = shares_of(count_votes(self.data))
-        _clamp(belief, gold)
+        data = self.data
+
+        def belief(tasks: slice) -> Floats:
+            rows = shares_of(count_votes(data, tasks=tasks))
+            _clamp(rows, None if gold is None else gold[tasks])
+            return rows
+
         if self.method == "one-coin" or self.blocks is None:
-            evidence = self.log_evidence
-            fit = one_coin(self.data, belief, gold=gold, log_evidence=evidence, priors=self.priors)
+            start, evidence = belief(slice(None)), self.log_evidence
+            fit = one_coin(data, start, gold=gold, log_evidence=evidence, priors=self.priors)
         else:
             fit = dawid_skene(self.blocks, belief, gold=gold, priors=self.priors)
-        del belief
-        shares = smoothed(count_votes(self.data))
-        silent = np.flatnonzero(np.diff(self.data.start) == 0)
-        shares[silent] = fit.posterior[silent]
+
+        def shares(tasks: slice) -> Floats:
+            rows = smoothed(count_votes(data, tasks=tasks))
+            silent = np.flatnonzero(np.diff(data.start[tasks.start : tasks.stop + 1]) == 0)
+            rows[silent] = fit.posterior[tasks][silent]
+            return rows
+
         return _Solution(fit.posterior, shares, fit.iterations, fit.converged)
 
     def _by_votes(self, gold: Codes | None) -> _Solution:
@@ -180,7 +220,7 @@ class _Problem:
             shares /= shares.sum(axis=1, keepdims=True)
             posterior = shares.copy()
         _clamp(posterior, gold)
-        return _Solution(posterior, shares, rounds)
+        return _Solution(posterior, shares.__getitem__, rounds)
 
 
 def _clamp(belief: Floats, gold: Codes | None) -> None:

@@ -78,8 +78,8 @@ def _chances(pair_site: Codes, pair: Codes, evidence: Floats, sites: int) -> Flo
 
 def _chosen(pairs: Codes, chance: Floats, pair: Codes, evidence: Floats, sites: int) -> Ends:
     """The most probable offset; the weighted median (the lower one) where that is not clear."""
-    # By site, the most probable first; `pairs` are ordered by site and offset already.
-    order = np.lexsort((-chance, pairs[:, 0]))
+    # By site, the most probable first, the lowest of equals: `pairs` are in order already.
+    order = np.lexsort((-np.round(chance, 9), pairs[:, 0]))
     first = np.searchsorted(pairs[order, 0], np.arange(sites))
     there = np.bincount(pairs[:, 0], minlength=sites) > 0
     best = order[np.minimum(first, len(order) - 1)]

@@ -124,10 +124,10 @@ def _place(crowd: Crowd, places: Places, model: Detection) -> Placed:
         for side in (shapes.low, shapes.high)
     )
     start, end = starts.offset, ends.offset
-    # Ends are chosen apart from starts; where they cross, the first span of the site is shown.
-    crossed = (end <= start)[places.site]
-    if crossed.any():
-        position = np.flatnonzero(crossed)[::-1]
+    # Ends are chosen apart from starts; where they cross, the site's first span is shown.
+    crossed = np.flatnonzero((end <= start)[places.site])
+    if len(crossed):
+        position = crossed[np.lexsort((shapes.high[crossed, 0], shapes.low[crossed, 0]))][::-1]
         start[places.site[position]] = shapes.low[position, 0]
         end[places.site[position]] = shapes.high[position, 0]
     return Placed(

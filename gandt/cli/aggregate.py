@@ -34,7 +34,7 @@ def aggregate(
     out: Annotated[str, typer.Option(help="Folder to write, local or s3://.")] = "round/",
     method: Annotated[
         str,
-        typer.Option(help="auto, majority, wawa, dawid-skene, one-coin or agreement."),
+        typer.Option(help="auto, majority, weighted, one-coin, dawid-skene or agreement."),
     ] = "auto",
     gold: Annotated[
         str | None,

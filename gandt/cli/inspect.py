@@ -25,7 +25,7 @@ def info(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Say what an index holds: images, model, rejected images, search."""
+    """Say what an index holds: images, model, rejects, search."""
     from gandt.index.describe import describe
 
     facts = describe(index)
@@ -53,9 +53,10 @@ def validate(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as errors do.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Check a manifest against every limit of SageMaker Ground Truth, or answers for what is odd.
+    """Check a manifest, or the answers of a job.
 
-    Names line, key and remedy of each finding. Exit code 1 where a job would refuse or fail.
+    A manifest is held against every limit of SageMaker Ground Truth; line, key and remedy of each
+    finding are named. Of answers, what is odd is listed. Exit code 1 where a job would refuse or fail.
     """
     from dataclasses import asdict
 

@@ -17,6 +17,7 @@ __all__ = ["REPORT_EXAMPLE", "report"]
 REPORT_EXAMPLE = "gandt report round1/ --out round1.html"
 
 FORMATS = ("html", "pdf")
+SHOWN = 5  # unreadable images, before the rest is only counted
 
 
 def report(
@@ -47,9 +48,9 @@ def report(
     random_seed: Annotated[int, typer.Option(min=0, help="Which examples; same seed, same.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Show what came back: classes, confidence, agreement, workers, and every image.
+    """Show what came back of a job, in pictures.
 
-    Writes one self-contained HTML page, or a PDF.
+    Classes, confidence, agreement, workers, and every image: one self-contained HTML page, or a PDF.
     """
     from dataclasses import asdict
 
@@ -71,6 +72,11 @@ def report(
     if json:
         print_json({"report": destination, **asdict(summary)})
         return
-    typer.echo(f"{destination}: {count(summary.labeled, 'labeled image')}")
+    passed = f", {summary.passed:,} without a label" if summary.passed else ""
+    typer.echo(f"{destination}: {count(summary.labeled, 'label')}{passed}")
+    for task, reason in summary.unreadable[:SHOWN]:
+        note(f"  {task}: {reason}")
+    if len(summary.unreadable) > SHOWN:
+        note(f"  … and {len(summary.unreadable) - SHOWN:,} more that cannot be shown")
     for line in summary.notes:
         note(f"note: {line}")

@@ -47,7 +47,7 @@ _COLORS = (
     "#17becf",
 )
 _NEAR = 48.0  # farthest that a softened color may be from its own, in steps of 256 per channel
-_MAX_PIXELS = 200_000_000  # twice what Ground Truth takes
+_MAX_PIXELS = 150_000_000  # half more than Ground Truth takes
 Color = tuple[int, int, int]
 
 

@@ -24,7 +24,8 @@ from gandt.groundtruth.label_values import LeftOut, brief, clean_text, label_of_
 
 __all__ = ["enter_round", "enter_table"]
 
-_MOST_CELLS = 10_000
+_MOST_CELLS = 10_000  # remembered, none of them longer than
+_LONG_CELL = 200  # characters: few are longer but masks, which would fill the memory
 _Read = tuple[VoteShape, Label, list[Problem]]
 
 
@@ -73,6 +74,7 @@ def _enter_rows(
     box = reading.box
     cells: dict[str, _Read] = {}  # labels of few classes come again and again
     unknown: set[str] = set()
+    row = None
     for row in rows:
         where = f"{uri}:{row.line}"
         try:
@@ -82,8 +84,8 @@ def _enter_rows(
             read = cells.get(row.label) if isinstance(row.label, str) else None
             if read is None:
                 read = _read(row.label, kind, names)
-                if isinstance(row.label, str) and len(cells) < _MOST_CELLS:
-                    cells[row.label] = read
+                if _is_short(row.label) and len(cells) < _MOST_CELLS:
+                    cells[str(row.label)] = read
             job, time = _text(row.job), _text(row.submitted_at)
         except LeftOut as error:
             box.note(error.kind, where, f"{_who(row)}: {error}; left out.")
@@ -107,6 +109,8 @@ def _enter_rows(
             submitted_at=time,
             seconds=seconds_of(row.seconds),
         )
+    if row is None:
+        box.note("empty", uri, "The table has no row with an answer.")
 
 
 def _read(cell: object, kind: Kind | None, names: ClassNames) -> _Read:
@@ -120,10 +124,13 @@ def _read(cell: object, kind: Kind | None, names: ClassNames) -> _Read:
     return shape, in_classes(label, names, problems), problems
 
 
+def _is_short(cell: object) -> bool:
+    return isinstance(cell, str) and len(cell) <= _LONG_CELL
+
+
 def _text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value or None
-    return clean_text(value if isinstance(value, (int, float)) else str(value)) or None
+    plain = value is None or isinstance(value, (str, int, float))
+    return clean_text(value if plain else str(value)) or None
 
 
 def _who(row: AnswerRow) -> str:

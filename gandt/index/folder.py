@@ -28,7 +28,7 @@ import numpy.typing as npt
 from gandt import storage
 from gandt.errors import IndexFolderError
 from gandt.index.card import IndexCard, read_card
-from gandt.index.remote import mirror
+from gandt.index.remote import mirror, named
 from gandt.types import FloatArray, HalfArray, IntArray
 
 if TYPE_CHECKING:
@@ -351,4 +351,6 @@ def open_index(index: str | os.PathLike[str]) -> Index:
     if not storage.is_remote(index):
         return Index(Path(index))
     uri = storage.normalize(index).rstrip("/")
-    return Index(mirror(uri), uri)
+    folder = mirror(uri)
+    with named(folder, uri):
+        return Index(folder, uri)

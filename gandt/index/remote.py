@@ -35,7 +35,7 @@ from gandt import storage
 from gandt.errors import IndexFolderError, StorageError
 from gandt.storage import StoredObject, s3
 
-__all__ = ["Working", "mirror", "mirror_folder", "writing"]
+__all__ = ["Working", "mirror", "mirror_folder", "named", "writing"]
 
 LOCK_NAME = "writer.lock"
 _STATE = ".mirror.json"
@@ -114,7 +114,17 @@ def writing(index: str | os.PathLike[str]) -> Iterator[Working]:
             still_ours()
             copy.publish(path)
 
+        held.enter_context(named(folder, uri))
         yield Working(folder, publish)
+
+
+@contextmanager
+def named(folder: Path, uri: str) -> Iterator[None]:
+    """Let errors of the copy name the index that the user knows."""
+    try:
+        yield
+    except IndexFolderError as error:
+        raise type(error)(str(error).replace(str(folder), uri)) from error
 
 
 # ------------------------------------------------------------------------------------- the copy
@@ -170,6 +180,9 @@ class _Copy:
             left_by_a_kill = path.name.startswith(".") and ".tmp" in path.name
             if left_by_a_kill or (path.is_file() and _is_ours(name) and name not in there):
                 path.unlink()
+        for name in ("img_emb", "metadata", "rejected"):
+            with suppress(OSError):  # not empty, or not there
+                (self.folder / name).rmdir()
         stale = [name for name, found in there.items() if not self._holds(name, found)]
         self._versions = {name: found.version for name, found in there.items() if name not in stale}
         self._save()

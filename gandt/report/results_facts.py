@@ -9,6 +9,7 @@ Wilson's ("Probable Inference, the Law of Succession, and Statistical Inference"
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = [
     "Spread",
     "agreement_by_class",
     "calibration",
+    "calibration_while_aggregating",
     "class_order",
     "confidence_histogram",
     "confidence_spread",
@@ -229,6 +231,34 @@ def calibration(items: Sequence[Item]) -> Calibration | None:
         error += abs(hits / number - mean) * number / len(pairs)
     return Calibration(
         tuple(bins), len(pairs), float(right.mean()), float(confidence.mean()), float(error)
+    )
+
+
+def calibration_while_aggregating(gold: Mapping[str, float]) -> Calibration | None:
+    """Take the calibration from what `gandt.aggregation.gold` measured; None where it did not.
+
+    There each gold task was solved while only others were told, so that labels which were given,
+    and are certain for that reason, are compared as if they had not been.
+    """
+    bins = []
+    for key in gold:
+        found = re.fullmatch(r"bin_(\d+)_tasks", key)
+        number = int(gold[key])
+        if found is None or number < 1:
+            continue
+        confidence = gold.get(f"bin_{found[1]}_confidence")
+        right = gold.get(f"bin_{found[1]}_accuracy")
+        if confidence is not None and right is not None:
+            bins.append(Bin(number, confidence, right, *wilson(right * number, number)))
+    number = sum(b.number for b in bins)
+    if not bins or "ece" not in gold:
+        return None
+    return Calibration(
+        tuple(sorted(bins, key=lambda b: b.confidence)),
+        number,
+        sum(b.right * b.number for b in bins) / number,
+        sum(b.confidence * b.number for b in bins) / number,
+        gold["ece"],
     )
 
 

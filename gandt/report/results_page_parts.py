@@ -51,7 +51,11 @@ def table(grid: Grid, caption: str = "") -> str:
         for place, row in enumerate(grid.rows)
     ]
     said = f'<caption class="skip">{safe(caption)}</caption>' if caption else ""
-    start = f'<div class="scroll"><table>{said}<thead><tr>{head}</tr></thead><tbody>'
+    name = safe(caption or "The numbers")
+    start = (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
+        f"<table>{said}<thead><tr>{head}</tr></thead><tbody>"
+    )
     parts = [start, *rows[:_FOLDED], "</tbody></table></div>"]
     if len(rows) > _FOLDED:
         more = f"{len(rows) - _FOLDED:,} more"

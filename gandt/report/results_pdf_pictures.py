@@ -35,6 +35,7 @@ class PicturePages:
         self._plan = plan
         self._tiles = tiles
         self._held: dict[int, Tile] = {}  # with pictures of no bytes
+        self._page = self._on_page = 0  # a page of the gallery, and how many items are on it
 
     def examples(self) -> None:
         """Set a few items of each class and source."""
@@ -85,8 +86,7 @@ class PicturePages:
         size = self._plan.page_size
         for number, group in enumerate(self._plan.gallery):
             self._group_name(group, f"{len(group.items):,}", 60, key=f"group-{number}")
-            for start in range(0, len(group.items), size):
-                self._rows(group.items[start : start + size], columns, group.label)
+            self._rows(group.items, columns, group.label, size)
 
     def _group_name(self, group: Group, words: str, keep: float, key: str = "") -> None:
         sheet = self._sheet
@@ -102,7 +102,9 @@ class PicturePages:
         sheet.line(x + 10, sheet.y + 12, f"{who}  {words}", 8.5, color="soft")
         sheet.y += 19
 
-    def _rows(self, items: Sequence[Item], columns: int, label: str) -> None:
+    def _rows(
+        self, items: Sequence[Item], columns: int, label: str, page_size: int = 1_000
+    ) -> None:
         if items[0].text is not None:
             for start in range(0, len(items), 2):
                 self._texts(items[start : start + 2], label)
@@ -113,8 +115,14 @@ class PicturePages:
         size = 7.0 if columns <= 6 else 5.0
         height = side + 2.4 * size + 4
         for start in range(0, len(items), columns):
+            row = items[start : start + columns]
+            if self._sheet.pages == self._page and self._on_page + len(row) > page_size:
+                self._sheet.new_page()
             self._sheet.need(height)
-            for n, item in enumerate(items[start : start + columns]):
+            if self._sheet.pages != self._page:
+                self._page, self._on_page = self._sheet.pages, 0
+            self._on_page += len(row)
+            for n, item in enumerate(row):
                 self._cell(item, label, LEFT + n * (side + gap), side, size)
             self._sheet.y += height
         self._sheet.y += 4

@@ -23,6 +23,7 @@ from gandt.report.results_charts_trust import (
 from gandt.report.results_facts import (
     agreement_by_class,
     calibration,
+    calibration_while_aggregating,
     class_order,
     confidence_histogram,
     confidence_spread,
@@ -102,7 +103,7 @@ def headline(results: Results) -> list[tuple[str, str]]:
         found.append((percent(machine / len(items)), "labeled by machine"))
     if results.alpha is not None:
         found.append((f"{results.alpha:.2f}", "Krippendorff's alpha"))
-    measured = calibration(items)
+    measured = calibration(items) or calibration_while_aggregating(results.gold)
     if measured:
         low, high = wilson(measured.accuracy * measured.number, measured.number)
         span = f"{100 * low:.0f}\N{EN DASH}{percent(high)}"
@@ -234,6 +235,10 @@ def _confidence(results: Results) -> Section | None:
 
 def _calibration(results: Results) -> Section | None:
     found = calibration(results.items)
+    held_out = ""
+    if found is None:
+        found = calibration_while_aggregating(results.gold)
+        held_out = ", each judged as if its own had not been known"
     if found is None:
         if not results.gold:
             return None
@@ -247,8 +252,9 @@ def _calibration(results: Results) -> Section | None:
     gap = found.confidence - found.accuracy
     said = "overconfident" if gap > 0.005 else "underconfident" if gap < -0.005 else "on the line"
     words = (
-        f"On {plural(found.number, 'label')} with a known answer, {percent(found.accuracy)} are "
-        f"right and the mean confidence is {percent(found.confidence)}: {said}. Dots on the dashed "
+        f"On {plural(found.number, 'label')} with a known answer{held_out}, "
+        f"{percent(found.accuracy)} are right and the mean confidence is "
+        f"{percent(found.confidence)}: {said}. Dots on the dashed "
         "line mean what they say; lines are 95\N{NO-BREAK SPACE}% intervals."
     )
     grid = Grid(

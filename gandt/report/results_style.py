@@ -91,9 +91,10 @@ th:last-child, td:last-child { padding-right: 0; }
 td { overflow-wrap: anywhere; max-width: 44ch; }
 .num { text-align: right; white-space: nowrap; }
 tbody th { color: var(--text); font-size: 13px; font-weight: 600; white-space: normal;
-  overflow-wrap: anywhere; max-width: 30ch; min-width: 8ch; vertical-align: top; }
+  overflow-wrap: anywhere; max-width: 30ch; min-width: min(18ch, 40vw); vertical-align: top; }
+tbody th.num { min-width: 0; }
 td svg { display: block; margin-top: 1px; }
-.marked td:last-child { color: var(--c-bad); }
+.marked td:last-child { min-width: 26ch; color: var(--c-bad); }
 .panel { width: fit-content; max-width: 100%; margin-top: 14px; padding: 6px 18px 12px;
   background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   box-shadow: var(--shade); }
@@ -137,6 +138,7 @@ body:has(#drawn:not(:checked)) :is(.over, .mask) { display: none; }
 .votes bdi { overflow-wrap: anywhere; min-width: 0; }
 .votes span { color: var(--soft); text-align: right; overflow-wrap: anywhere; min-width: 0; }
 .votes .agrees > bdi { font-weight: 650; }
+main > section > p + .group { margin-top: 14px; }
 .group { border-top: 1px solid var(--line); }
 .group > summary { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline;
   padding: 10px 0; list-style: none; color: var(--text); }

@@ -21,7 +21,7 @@ from gandt.aggregation.boxes import aggregate_boxes
 from gandt.aggregation.consensus import Consensus
 from gandt.aggregation.masks import aggregate_masks
 from gandt.aggregation.spans import aggregate_spans
-from gandt.answers import Answers, Box, Mask, Span
+from gandt.answers import Answers, Box, Kind, Mask, Span
 
 Labels = Mapping[str, Any]
 
@@ -176,18 +176,19 @@ def report(
     )
 
 
-def shapes(kind: str, tasks: int, workers: int, per_task: int, rng: np.random.Generator) -> None:
+def shapes(kind: Kind, tasks: int, workers: int, per_task: int, rng: np.random.Generator) -> None:
     """Measure boxes or spans."""
-    simulate, aggregate, hits, plain = {
+    parts: dict[str, tuple[Any, Any, Any, Any]] = {
         "boxes": (boxes, aggregate_boxes, box_hits, plain_boxes),
         "spans": (spans, aggregate_spans, span_hits, plain_spans),
-    }[kind]
-    answers, truth = ask(rng, kind, tasks, workers, per_task, simulate)  # type: ignore[arg-type]
-    consensus = aggregate(answers)  # type: ignore[operator]
+    }
+    simulate, aggregate, hits, plain = parts[kind]
+    answers, truth = ask(rng, kind, tasks, workers, per_task, simulate)
+    consensus = aggregate(answers)
     found = dict(zip(consensus.labels["task"], consensus.labels["label"], strict=True))
     scores = {
-        "union of all": f1(plain(answers, 1), truth, hits),  # type: ignore[operator]
-        "plain majority": f1(plain(answers, per_task // 2 + 1), truth, hits),  # type: ignore[operator]
+        "union of all": f1(plain(answers, 1), truth, hits),
+        "plain majority": f1(plain(answers, per_task // 2 + 1), truth, hits),
         "consensus": f1(found, truth, hits),
     }
     single = alone(answers, lambda labels: f1(labels, truth, hits))
@@ -241,7 +242,8 @@ def painted(tasks: int, workers: int, per_task: int, rng: np.random.Generator) -
     )
     sure = np.array(consensus.labels["confidence"])
     real = np.array([least_alike(found[task], truth[task]) for task in found])
-    megapixels = sum(mask.pixels.size for mask in answers.label) / 1e6  # type: ignore[union-attr]
+    labels: Sequence[Any] = answers.label
+    megapixels = sum(mask.pixels.size for mask in labels) / 1e6
     print(
         f"  expected IoU of the least sure class {sure.mean():.3f}, real {real.mean():.3f}, "
         f"apart {np.abs(sure - real).mean():.3f}; {seconds / megapixels:.3f} CPU s a megapixel"
@@ -251,7 +253,8 @@ def painted(tasks: int, workers: int, per_task: int, rng: np.random.Generator) -
 def timed(tasks: int, rng: np.random.Generator) -> None:
     """Measure the time for many images with boxes."""
     answers, _ = ask(rng, "boxes", tasks, 50, 5, boxes)
-    number = sum(len(label) for label in answers.label)  # type: ignore[arg-type]
+    labels: Sequence[Any] = answers.label
+    number = sum(len(label) for label in labels)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.process_time()
     aggregate_boxes(answers)

@@ -148,6 +148,6 @@ def test_answers_are_validated(say: Say, answers: Path) -> None:
 def test_a_report_of_the_round(say: Say, answers: Path, name: str) -> None:
     say("aggregate", "answers.csv", "--out", "round1/")
     out, _ = say("report", "round1/", "--out", name)
-    assert out.startswith(f"{name}: 6 labeled images")
+    assert out.startswith(f"{name}: 6 labels")
     head = (answers.parent / name).read_bytes()[:15].lower()
     assert head.startswith(b"<!doctype html" if name.endswith("html") else b"%pdf-")

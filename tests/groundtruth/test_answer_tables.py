@@ -105,6 +105,19 @@ class TestCells:
         (oddity,) = answers.oddities
         assert oddity.kind == "unreadable" and oddity.where.endswith("a.jsonl:2")
 
+    def test_a_table_without_rows_is_said_to_be_empty(self, tmp_path: Path) -> None:
+        empty = written(tmp_path, "empty.csv", "task,worker,label\n")
+        with pytest.raises(AnswerError, match=r"empty\.csv: The table has no row"):
+            read_answers([empty])
+
+    def test_a_job_that_could_never_be_written_again_costs_its_row(self, tmp_path: Path) -> None:
+        rows = [{"task": name, "worker": "w", "label": "x", "job": "j"} for name in "ab"]
+        rows[0]["job"] = "\ud800"
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        answers = read_answers([written(tmp_path, "a.jsonl", text)])
+        assert list(answers.task) == ["b"]
+        assert kinds(answers) == {"unreadable": 1}
+
     def test_lists_as_pandas_prints_them(self, tmp_path: Path) -> None:
         text = "task,worker,label\na,w,\"['Cat', 'Dog']\"\n"
         assert list(read_answers([written(tmp_path, "a.csv", text)]).label) == [("Cat", "Dog")]

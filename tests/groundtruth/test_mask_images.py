@@ -104,8 +104,8 @@ def test_bytes_that_are_no_image_are_refused(data: bytes) -> None:
 
 def test_an_image_beyond_all_limits_is_not_decoded() -> None:
     stream = io.BytesIO()
-    Image.new("1", (20_000, 10_001)).save(stream, "PNG")
-    with pytest.raises(AnswerError, match="20000 x 10001|cannot be read"):
+    Image.new("1", (20_000, 8_000)).save(stream, "PNG")
+    with pytest.raises(AnswerError, match="20000 x 8000"):
         decode_worker_mask(MAPPINGS, stream.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""Small folders of rounds and output manifests, as `gandt aggregate` and Ground Truth write them."""
+"""Small folders of rounds as `gandt aggregate` writes them, with photos to go with them."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from gandt.answers import Box
 from gandt.report.results_facts import (
     agreement_by_class,
     calibration,
+    calibration_while_aggregating,
     class_order,
     confidence_histogram,
     confidence_spread,
@@ -113,6 +114,27 @@ class TestCalibration:
     def test_labels_taken_from_gold_say_nothing(self) -> None:
         assert calibration([item(0, "a", 1.0, known=("a",), source="gold")]) is None
         assert calibration([item(0, "a", 0.9), item(1, "a", None, known=("a",))]) is None
+
+    def test_gold_measured_while_aggregating_is_taken_as_it_is(self) -> None:
+        gold = {
+            "tasks": 10.0,
+            "ece": 0.07,
+            "bin_9_tasks": 6.0,
+            "bin_9_confidence": 0.95,
+            "bin_9_accuracy": 1.0,
+            "bin_5_tasks": 4.0,
+            "bin_5_confidence": 0.55,
+            "bin_5_accuracy": 0.5,
+        }
+        found = calibration_while_aggregating(gold)
+        assert found is not None
+        assert [(b.number, b.confidence, b.right) for b in found.bins] == [
+            (4, 0.55, 0.5),
+            (6, 0.95, 1.0),
+        ]
+        assert (found.number, found.error) == (10, 0.07)
+        assert found.accuracy == pytest.approx(0.8)
+        assert calibration_while_aggregating({"tasks": 10.0, "accuracy": 0.8}) is None
 
     @given(st.lists(st.tuples(st.floats(0.51, 1), st.booleans()), min_size=1, max_size=60))
     def test_the_error_is_that_of_the_aggregation_room(

@@ -126,7 +126,7 @@ def test_boxes_are_lines_and_masks_are_painted(
 
 class TestType:
     def test_latin_text_needs_no_font_of_its_own(self) -> None:
-        assert [font for font, _ in Type()._runs("Café “x” – 5 €", False)] == ["Helvetica"]
+        assert [font for font, _ in Type()._runs("Café “x”, 5 €", False)] == ["Helvetica"]
 
     def test_every_text_can_be_set(self) -> None:
         type_ = Type()
