@@ -88,7 +88,7 @@ class Mask:
     confidence: float | None = None  # mean over pixels; None in a worker's answer
 
     def as_json(self) -> dict[str, object]:
-        """`size` [height, width], and per class its run-length `counts`, down the columns (COCO)."""
+        """`size` [height, width], and run-length `counts` of each class, by columns (COCO)."""
         from gandt.rle import encode
 
         height, width = self.pixels.shape

@@ -1,8 +1,7 @@
-"""What storage promises: one spelling of names, whole listings, whole files."""
+"""What storage promises on a disk: one spelling of names, whole listings, whole files."""
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from gandt import storage
 from gandt.errors import StorageError
-from gandt.storage import s3
 
 # ----------------------------------------------------------------------------------- names
 
@@ -255,86 +253,3 @@ def test_unwritable_places_are_storage_errors(tmp_path):
 def test_a_full_disk_is_one_sentence():
     with pytest.raises(StorageError, match="the disk is full; make room"):
         storage.write_bytes("/dev/full", b"1" * 100_000)
-
-
-# -------------------------------------------------------------------------------------- S3
-
-
-@pytest.fixture
-def stubbed(monkeypatch):
-    """botocore's own stub, which checks our parameters against S3's service model."""
-    boto3 = pytest.importorskip("boto3")
-    from botocore.stub import Stubber
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    client = boto3.session.Session().client("s3", region_name="us-east-1")
-    monkeypatch.setitem(s3._clients, os.getpid(), client)
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
-
-
-def test_s3_listing_pages_and_keeps_to_the_folder(stubbed):
-    def entry(key: str) -> dict[str, object]:
-        return {"Key": key, "Size": 3, "ETag": '"e"'}
-
-    keys = [entry("p/"), entry("p/.x/1.jpg"), entry("p/a +ü.jpg")]
-    stubbed.add_response(
-        "list_objects_v2",
-        {"Contents": keys, "IsTruncated": True, "NextContinuationToken": "t"},
-        {"Bucket": "b", "Prefix": "p/"},
-    )
-    stubbed.add_response(
-        "list_objects_v2",
-        {"Contents": [entry("p/q/2.jpg")], "IsTruncated": False},
-        {"Bucket": "b", "Prefix": "p/", "ContinuationToken": "t"},
-    )
-    assert list(storage.list_folder("s3://b/p")) == [
-        storage.StoredObject("s3://b/p/a +ü.jpg", 3, "e"),
-        storage.StoredObject("s3://b/p/q/2.jpg", 3, "e"),
-    ]
-
-
-def test_s3_objects_are_found_read_by_range_and_written(stubbed):
-    from botocore.response import StreamingBody
-
-    stubbed.add_response(
-        "head_object", {"ContentLength": 9, "ETag": '"e-2"'}, {"Bucket": "b", "Key": "k/1.jpg"}
-    )
-    body = StreamingBody(io.BytesIO(b"345"), 3)
-    stubbed.add_response(
-        "get_object", {"Body": body}, {"Bucket": "b", "Key": "k/1.jpg", "Range": "bytes=3-5"}
-    )
-    lines = StreamingBody(io.BytesIO(b"a\r\nb"), 4)
-    stubbed.add_response("get_object", {"Body": lines}, {"Bucket": "b", "Key": "l.txt"})
-    stubbed.add_response("put_object", {}, {"Bucket": "b", "Key": "o", "Body": b"12"})
-    assert storage.stat("s3://b/k/1.jpg") == storage.StoredObject("s3://b/k/1.jpg", 9, "e-2")
-    assert storage.read_bytes("s3://b/k/1.jpg", offset=3, size=3) == b"345"
-    assert list(storage.open_lines("s3://b/l.txt")) == [b"a", b"b"]
-    storage.write_bytes("s3://b/o", b"12")
-
-
-@pytest.mark.parametrize(
-    ("code", "sentence"),
-    [
-        ("NoSuchBucket", "There is no bucket b: check the name in s3://b/k"),
-        ("NoSuchKey", "There is no object s3://b/k: check the name"),
-        ("AccessDenied", "may not be read: your AWS identity lacks the permission on b"),
-        ("ExpiredToken", "the AWS credentials are refused .ExpiredToken.; renew them"),
-    ],
-)
-def test_s3_errors_are_sentences(stubbed, code, sentence):
-    stubbed.add_client_error("get_object", code)
-    with pytest.raises(StorageError, match=sentence):
-        storage.read_bytes("s3://b/k")
-
-
-def test_a_missing_s3_object_is_found_missing(stubbed):
-    stubbed.add_client_error("head_object", "404", http_status_code=404)
-    assert storage.find("s3://b/k") is None
-
-
-def test_a_range_past_the_end_is_empty_as_on_a_disk(stubbed):
-    stubbed.add_client_error("get_object", "InvalidRange", http_status_code=416)
-    assert storage.read_bytes("s3://b/k", offset=100) == b""

@@ -65,6 +65,9 @@ def factorize(column: Any, name: str) -> tuple[Codes, list[str]]:
     AnswerError
         A value is a list or another thing that cannot stand for one task, worker or label.
     """
+    whole = _whole_numbers(column)
+    if whole is not None:
+        return _integers(whole)
     raw, uniques = _raw(column, name)
     return _named(raw, uniques, name)
 
@@ -89,12 +92,24 @@ def numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
         raise AnswerError(f"column {name!r} holds something that is no number: {error}.") from error
 
 
+def _whole_numbers(column: Any) -> npt.NDArray[Any] | None:
+    """The column as an array where it holds whole numbers or booleans, none missing; else None."""
+    if is_from(column, "pandas"):
+        column = column.to_numpy() if isinstance(column.dtype, np.dtype) else None
+    elif is_from(column, "pyarrow"):
+        import pyarrow as pa
+
+        whole = pa.types.is_integer(column.type) and not column.null_count
+        column = column.to_numpy() if whole else None
+    if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind in "iub":
+        return column
+    return None
+
+
 def _raw(column: Any, name: str) -> tuple[Codes, Iterable[Any]]:
     if is_from(column, "pyarrow"):
         return _arrow(column, name)
     if is_from(column, "pandas"):
-        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
-            return _integers(column.to_numpy())
         import pandas as pd
 
         try:
@@ -102,13 +117,8 @@ def _raw(column: Any, name: str) -> tuple[Codes, Iterable[Any]]:
         except TypeError as error:
             raise _unhashable(name) from error
         return codes.astype(np.int32), uniques.tolist()
-    if isinstance(column, np.ndarray):
-        if column.ndim != 1:
-            raise AnswerError(
-                f"column {name!r} has {column.ndim} dimensions; give one value a row."
-            )
-        if column.dtype.kind in "iub":
-            return _integers(column)
+    if isinstance(column, np.ndarray) and column.ndim != 1:
+        raise AnswerError(f"column {name!r} has {column.ndim} dimensions; give one value a row.")
     return _hashed(column, name)
 
 
@@ -159,8 +169,6 @@ def _arrow(column: Any, name: str) -> tuple[Codes, Iterable[Any]]:
 
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
-    if pa.types.is_integer(column.type) and not column.null_count:
-        return _integers(column.to_numpy())
     if not pa.types.is_dictionary(column.type):
         try:
             column = column.dictionary_encode()

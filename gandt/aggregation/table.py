@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gandt.answers import Mask
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Table"]
 
 
-class Table(Mapping[str, Sequence[Any]]):
+Column = Sequence[Any] | npt.NDArray[Any]
+
+
+class Table(Mapping[str, Column]):
     """Named columns of equal length, in order.
 
     A mapping from column name to column (a numpy array or a list), so that `table["label"]`,
@@ -30,13 +34,13 @@ class Table(Mapping[str, Sequence[Any]]):
 
     __slots__ = ("_columns",)
 
-    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, columns: Mapping[str, Column]) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"columns differ in length: {lengths}")
         self._columns = dict(columns)
 
-    def __getitem__(self, name: str) -> Sequence[Any]:
+    def __getitem__(self, name: str) -> Column:
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -62,7 +66,7 @@ class Table(Mapping[str, Sequence[Any]]):
         """An Arrow table; nested values (confusion, boxes, masks) become JSON text."""
         import pyarrow as pa
 
-        return pa.table({name: _arrow(column) for name, column in self._columns.items()})
+        return pa.table({name: _arrow(name, column) for name, column in self._columns.items()})
 
     def to_pandas(self) -> pd.DataFrame:
         """A DataFrame with the values as they are; needs pandas."""
@@ -74,16 +78,22 @@ class Table(Mapping[str, Sequence[Any]]):
         return f"Table({self.num_rows} rows: {', '.join(self._columns)})"
 
 
-def _arrow(column: Sequence[Any]) -> pa.Array:
+def _arrow(name: str, column: Column) -> pa.Array:
     import pyarrow as pa
 
     values = column.tolist() if isinstance(column, np.ndarray) else list(column)
     first = next((value for value in values if value is not None), None)
-    if isinstance(first, tuple) and all(isinstance(p, str) for v in values for p in v or ()):
+    # Empty labels throughout may be of boxes or spans, which are JSON text.
+    named = any(values) or name != "label"
+    if named and _holds_names(first) and all(_holds_names(v) for v in values if v is not None):
         return pa.array([None if v is None else list(v) for v in values], pa.list_(pa.string()))
     if isinstance(first, (tuple, dict, Mask)):
         return pa.array([None if v is None else as_json_text(v) for v in values], pa.string())
     return pa.array(values)
+
+
+def _holds_names(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
 
 
 def as_json_text(value: object) -> str:

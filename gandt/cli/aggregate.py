@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from gandt.cli.output import count, note, print_json
 from gandt.errors import UsageError
 
 if TYPE_CHECKING:
-    from gandt.answers import Kind, Oddity
+    from gandt.answers import Oddity
     from gandt.consolidation.consolidate import Outcome
 
 __all__ = ["AGGREGATE_EXAMPLE", "aggregate"]
@@ -83,9 +83,25 @@ def aggregate(
         str | None,
         typer.Option(help="Form field that holds the answer.", show_default="the only one"),
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=NAME",
+            help="Where a table names its columns otherwise, as task=image_url.",
+            show_default=False,
+        ),
+    ] = None,
     attribute: Annotated[
         str | None,
-        typer.Option(help="Label attribute to write.", show_default="named after --out"),
+        typer.Option(
+            help="Label attribute to read, of manifests with several.", show_default=False
+        ),
+    ] = None,
+    write_attribute: Annotated[
+        str | None,
+        typer.Option(
+            help="Label attribute of the output manifest.", show_default="named after --out"
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where anything in the answers is odd.")
@@ -106,15 +122,17 @@ def aggregate(
         out,
         ConsolidateOptions(
             method=method,
-            kind=cast("Kind | None", kind),
+            kind=kind,
             gold=gold,
             previous=tuple(previous or ()),
             include_previous=include_previous,
             index=str(index) if index else None,
             manifest=manifest,
-            field=field,
+            form_field=field,
             classes=tuple(name.strip() for name in classes.split(",")) if classes else (),
+            columns=_columns(column or []),
             attribute=attribute,
+            write_attribute=write_attribute,
             min_confidence=min_confidence,
             min_answers=min_answers,
             strict=strict,
@@ -128,6 +146,17 @@ def aggregate(
         typer.echo(f"{name:<12} {value}")
     for line in outcome.notes:
         note(f"note: {line}")
+
+
+def _columns(pairs: list[str]) -> dict[str, str]:
+    """Parse `WHAT=NAME`."""
+    columns = {}
+    for pair in pairs:
+        what, equals, name = pair.partition("=")
+        if not (equals and what.strip() and name.strip()):
+            raise UsageError(f"--column {pair!r}: write WHAT=NAME, as task=image_url.")
+        columns[what.strip()] = name.strip()
+    return columns
 
 
 def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:

@@ -56,7 +56,8 @@ def validate(
     """Check a manifest, or the answers of a job.
 
     A manifest is held against every limit of SageMaker Ground Truth; line, key and remedy of each
-    finding are named. Of answers, what is odd is listed. Exit code 1 where a job would refuse or fail.
+    finding are named. Of answers, what is odd is listed. Exit code 1 where a job would refuse or
+    fail.
     """
     from dataclasses import asdict
 

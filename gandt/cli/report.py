@@ -50,7 +50,7 @@ def report(
 ) -> None:
     """Show what came back of a job, in pictures.
 
-    Classes, confidence, agreement, workers, and every image: one self-contained HTML page, or a PDF.
+    Classes, confidence, agreement, workers, and every image: one self-contained HTML page or a PDF.
     """
     from dataclasses import asdict
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,11 @@ class ConsolidateOptions:
     include_previous: bool = False  # their labels count as well, not only their workers
     index: str | None = None  # index folder whose vectors are one more rater
     manifest: str | None = None  # input manifest, where the answers do not bring it
-    field: str | None = None  # of a form with several
+    form_field: str | None = None  # of a form with several
     classes: tuple[str, ...] = ()
-    attribute: str | None = None  # to write; by default named after the folder
+    columns: Mapping[str, str] = field(default_factory=dict)  # of tables: what a column holds
+    attribute: str | None = None  # to read, where manifests hold several
+    write_attribute: str | None = None  # by default named after the folder
     min_confidence: float = 0.8
     min_answers: int = 1
     strict: bool = False  # what is odd in the answers is an error
@@ -112,29 +115,33 @@ def consolidate(
     answers = read_answers(
         [storage.normalize(source) for source in sources],
         manifest=options.manifest,
-        field=options.field,
+        attribute=options.attribute,
+        field=options.form_field,
         kind=options.kind,
         classes=options.classes or None,
+        columns=options.columns or None,
         strict=options.strict,
     )
     gold: dict[str, Label] = dict(answers.gold)
     if options.gold:
-        gold |= read_gold(storage.normalize(options.gold))
+        gold |= read_gold(storage.normalize(options.gold), kind=answers.kind)
     previous = [
-        read_answers([storage.normalize(source)], kind=answers.kind, field=options.field)
+        read_answers([storage.normalize(source)], kind=answers.kind, field=options.form_field)
         for source in options.previous
     ]
-    settings = {
-        "method": options.method,
-        "gold": gold or None,
-        "previous": previous or None,
-        "include_previous": options.include_previous,
-        "classes": answers.classes or None,
-        "tasks": answers.tasks or None,
-        "min_confidence": options.min_confidence,
-        "min_answers": options.min_answers,
-    }
-    consensus = aggregate(answers, **settings)
+    decide = partial(
+        aggregate,
+        answers,
+        method=options.method,
+        gold=gold or None,
+        previous=previous or None,
+        include_previous=options.include_previous,
+        classes=answers.classes or None,
+        tasks=answers.tasks or None,
+        min_confidence=options.min_confidence,
+        min_answers=options.min_answers,
+    )
+    consensus = decide()
     notes: list[str] = []
     if opened is not None:
         from gandt.consolidation.index_model import predict_labels
@@ -142,8 +149,8 @@ def consolidate(
         predictions, said = predict_labels(opened, consensus)
         notes.append(said)
         if predictions is not None:
-            consensus = aggregate(answers, model=predictions, **settings)
-    attribute = options.attribute or default_attribute(folder, kind=consensus.kind)
+            consensus = decide(model=predictions)
+    attribute = options.write_attribute or default_attribute(folder, kind=consensus.kind)
     notes += consensus.notes
     outcome = Outcome(
         folder=folder,

@@ -168,7 +168,7 @@ def _take_out(record: dict[str, object], attribute: str, uri: str) -> None:
     if attribute not in label_attributes(record) and any(key in record for key in keys):
         raise UsageError(
             f"{uri} cannot hold labels under {attribute!r}: its lines have a key of that name "
-            "that is no label. Choose another attribute (--attribute)."
+            "that is no label. Choose another attribute (--write-attribute)."
         )
     for key in keys:
         record.pop(key, None)

@@ -117,7 +117,7 @@ def chunks(uri: str, offset: int = 0, size: int | None = None) -> Iterator[bytes
                 wanted["IfMatch"] = version
             try:
                 answer = send("get_object", Bucket=bucket, Key=key, **wanted)
-                version = answer["ETag"]
+                version = answer.get("ETag")
                 for chunk in answer["Body"].iter_chunks(CHUNK):
                     done += len(chunk)
                     cuts = 0

@@ -100,7 +100,7 @@ def test_the_manifest_carries_the_time_in_utc(tmp_path: Path) -> None:
 def test_the_same_answers_give_the_same_bytes(tmp_path: Path) -> None:
     source, _ = crowd(tmp_path, tasks=50)
     for name in ("a", "b"):
-        run(source, tmp_path / name, replace(OPTIONS, attribute="bird"))
+        run(source, tmp_path / name, replace(OPTIONS, write_attribute="bird"))
     for path in sorted((tmp_path / "a").iterdir()):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
@@ -148,6 +148,6 @@ def test_every_kind_of_answer_makes_a_round(tmp_path: Path, kind: str, label: st
 
 def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("task,worker,label\n")
-    with pytest.raises(AnswerError, match="empty.csv"):
+    with pytest.raises(AnswerError, match=r"empty\.csv"):
         run(tmp_path / "empty.csv", tmp_path / "r")
     assert not (tmp_path / "r").exists()
