@@ -19,7 +19,7 @@ from gandt.types import FloatArray, IntArray
 __all__ = ["copy_groups", "deal_folds"]
 
 _BLOCK = 1024  # rows compared at a time
-_QUADRATIC = 150_000  # rows up to which every pair is compared (about half a minute)
+_QUADRATIC = 150_000  # rows up to which every pair is compared: 100 s of one core
 _PAIRS_PER_ROW = 20  # more than that are no copies but a space too narrow for the threshold
 _LARGEST = 0.1  # share of all rows that one group may hold before the threshold is too loose
 _STRICTER = 0.99  # the second try

@@ -2,8 +2,8 @@
 
 Multinomial logistic regression on soft labels, in the leading 256 principal axes of the centered
 vectors. Measured with EfficientNet-Lite0 on 30 to 1,000 images of three sets, with right labels and
-with a quarter wrong: 256 axes score the same as all 1,280; whitening them, fully or half, costs up
-to 40 points of accuracy where labels are few. The strength of the L2 penalty has to be found anew:
+with a quarter wrong: 256 axes score the same as all 1,280; whitening them costs up to 40 points
+of accuracy, half whitening up to 10. The strength of the L2 penalty has to be found anew:
 the best one moves by a factor of 100 between clean labels and noisy ones. It is the one under
 which held-out labels are likeliest. "Linear probe": Alain & Bengio, "Understanding intermediate
 layers using linear classifier probes", 2016.

@@ -35,6 +35,8 @@ def aggregate(
     min_proportion: float = 0.5,
     reliability_threshold: float = 0.8,
     none_label: str = NONE_LABEL,
+    iou: float = 0.5,
+    smoothing: float = 0.5,
 ) -> Consensus:
     """Make one label per task, with an honest confidence, of what several workers answered.
 
@@ -74,6 +76,10 @@ def aggregate(
         What a label needs to be certain.
     none_label
         In sets of labels, the answer that means "no label applies".
+    iou
+        Overlap from which two workers' boxes are of the same thing.
+    smoothing
+        How much the pixels around a pixel of a mask have to say; 0 is nothing.
 
     Returns
     -------
@@ -114,6 +120,8 @@ def aggregate(
         min_proportion=min_proportion,
         reliability_threshold=reliability_threshold,
         none_label=none_label,
+        iou=iou,
+        smoothing=smoothing,
     )
     answers = as_columns(answers)
     earlier = [as_columns(job) for job in _jobs(previous)]
@@ -215,11 +223,12 @@ def _shapes(
             "leave it at auto."
         )
     joined, earlier = join_answers(answers, jobs, merge=settings.include_previous)
-    module, function = {
-        "boxes": ("boxes", "aggregate_boxes"),
-        "spans": ("spans", "aggregate_spans"),
-        "mask": ("masks", "aggregate_masks"),
-    }[kind]
+    choices: dict[str, tuple[str, str, dict[str, float]]] = {
+        "boxes": ("boxes", "aggregate_boxes", {"iou": settings.iou}),
+        "spans": ("spans", "aggregate_spans", {}),
+        "mask": ("masks", "aggregate_masks", {"smoothing": settings.smoothing}),
+    }
+    module, function, options = choices[kind]
     solve = getattr(import_module(f"gandt.aggregation.{module}"), function)
     consensus: Consensus = solve(
         joined,
@@ -227,5 +236,6 @@ def _shapes(
         previous=earlier,
         min_confidence=settings.min_confidence,
         min_answers=settings.min_answers,
+        **options,
     )
     return replace(consensus, notes=tuple(dict.fromkeys([*notes, *consensus.notes])))

@@ -8,8 +8,10 @@ background an image happens to have, and they would make every worker look perfe
 Neighboring pixels err together: a thing that one worker overlooked is one mistake, not thousands.
 So an image counts as a single answer however many pixels are disputed, confusions are shrunk
 strongly (towards the worker's own accuracy, that towards the crowd's), and the rounds are few.
-Without that, two workers who err in the same places outvote the rest; with it the consensus was
-at or above the plain majority on every simulated crowd, and up to 12 points of IoU above it.
+Without that, two workers who err in the same places outvote the rest. These strengths were chosen
+on simulated crowds. On fresh ones the consensus lay 2 to 4 points of IoU above the plain majority
+with five masks an image and about 1 with three; with two there is little to learn from, and it lay
+between 9 points above and 7 below.
 """
 
 from __future__ import annotations

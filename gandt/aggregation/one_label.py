@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from gandt.aggregation.agreement import Agreed, Votes, agree
 from gandt.aggregation.alpha import nominal_alpha
+from gandt.aggregation.confidence import choose
+from gandt.aggregation.confidence import tied as tied_classes
 from gandt.aggregation.consensus import Consensus
 from gandt.aggregation.encode import Encoded, encode
 from gandt.aggregation.gold import MANY, cross_fit, gold_report
@@ -34,9 +36,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 Integers = npt.NDArray[np.int64]
 
-_TIE = 1e-6  # relative difference up to which two probabilities are equal; floats err by less
-_LEAST = 1e-12  # of a probability in a logarithm
-_CELLS = 1 << 19  # of the blocks in which probabilities are compared
+_CELLS = 1 << 19  # of the blocks in which answers are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,9 @@ def _labels(problem: _Problem, solved: _Solved) -> Table:
         predicted = said & (votes == 0) & ~known
     told = (votes > 0) | predicted | known
     probabilities = solved.single.probabilities[:shown]
-    label, tied = _winners(probabilities)
+    label = choose(probabilities).astype(np.int64)
+    rows, codes = np.nonzero(tied_classes(probabilities))
+    tied = (rows.astype(np.int64), codes.astype(np.int64))
     if agreed is not None:
         here = agreed.shown[0] < shown
         if problem.model is None:  # the same votes settle a tie here and in the probabilities
@@ -326,27 +328,6 @@ def _count(start: Integers, flags: npt.NDArray[np.bool_]) -> Integers:
         np.cumsum(flags[bounds[0] : bounds[-1]], out=sums[1:])
         number[low : low + _CELLS] = np.diff(sums[bounds - bounds[0]])
     return number
-
-
-def _winners(probabilities: Floats) -> tuple[Integers, tuple[Integers, Integers]]:
-    """The likeliest class of each task; pairs of task and tied class.
-
-    Of equals the class that is commoner over all tasks, else the first, as `confidence.choose` has
-    it, but with room for single precision.
-    """
-    tasks, classes = probabilities.shape
-    label = np.zeros(tasks, np.int64)
-    ties = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
-    totals = probabilities.sum(axis=0, dtype=np.float64)
-    common = np.argsort(-np.round(totals / max(totals.max(initial=0), _LEAST), 6), kind="stable")
-    for low in range(0, tasks if classes else 0, step := max(1, _CELLS // max(1, classes))):
-        block = probabilities[low : low + step]
-        top = block >= block.max(axis=1, keepdims=True) * (1 - _TIE)
-        label[low : low + step] = common[top[:, common].argmax(axis=1)]
-        several = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
-        rows, codes = np.nonzero(top[several])
-        ties.append((several[rows] + low, codes))
-    return label, (np.concatenate([t for t, _ in ties]), np.concatenate([c for _, c in ties]))
 
 
 def _tie_names(

@@ -23,9 +23,17 @@ class Settings:
     min_proportion: float = 0.5
     reliability_threshold: float = 0.8
     none_label: str = NONE_LABEL
+    iou: float = 0.5
+    smoothing: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("min_confidence", "min_proportion", "reliability_threshold"):
+        for name in (
+            "min_confidence",
+            "min_proportion",
+            "reliability_threshold",
+            "iou",
+            "smoothing",
+        ):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}: give a number from 0 to 1.")

@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Table = dict[str, npt.NDArray[np.int64]]
+Table = dict[str, npt.NDArray[Any]]
 
 SETS = ("bluebirds", "dogs", "music", "product")
 OURS = ("auto", "majority", "weighted", "one-coin", "dawid-skene")
@@ -312,7 +312,7 @@ def child(arguments: list[str], limit: float) -> tuple[list[dict[str, Any]], str
         if done.returncode:
             why = done.stderr.strip().split("\n")[-1][:60] or f"exit code {done.returncode}"
     except subprocess.TimeoutExpired as error:
-        partial = error.stdout or b""
+        partial: Any = error.stdout or b""
         output = partial if isinstance(partial, str) else partial.decode()
         why = f"> {limit:.0f} s"
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")], why

@@ -1,4 +1,4 @@
-"""Measure what a probe on embeddings adds to the answers, beside CROWDLAB with the same predictions.
+"""Measure what a probe on embeddings adds to the answers, beside CROWDLAB with the same one.
 
 Real images, embedded by G&T; simulated workers whose truth is known, with 1, 2 and 3 answers per
 task. Three crowds of 30 workers:
@@ -138,12 +138,9 @@ def crowdlab(data: Encoded, predictions: Floats) -> Floats:
             return_detailed_quality=False,
             return_weights=True,
         )
-    # Equations 2 to 5 of the paper: each answer is a distribution around itself.
-    votes = np.stack([(given == c).sum(axis=1) for c in range(k)], axis=1)
-    several = votes.sum(axis=1) != 1
-    winner = (votes + 1e-6 * predictions).argmax(axis=1)
-    agreeing = votes[np.arange(n), winner] / votes.sum(axis=1)
-    likely = float(agreeing[several].mean())
+    # Each answer is a distribution around itself, as sure as answers agree with the consensus.
+    shown = result["label_quality"]
+    likely = float(shown["annotator_agreement"][shown["num_annotations"] != 1].mean())
     weights = result["annotator_weight"]
     total = np.full((n, 1), result["model_weight"], np.float64)
     summed = predictions * result["model_weight"]
@@ -154,9 +151,8 @@ def crowdlab(data: Encoded, predictions: Floats) -> Floats:
         summed[rows, chosen] += weight * (likely - (1 - likely) / (k - 1))
         total[rows] += weight
     rebuilt = summed / total
-    shown = result["label_quality"]
     picked = rebuilt[np.arange(n), shown["consensus_label"].to_numpy(int)]
-    if np.abs(picked - shown["consensus_quality_score"].to_numpy()).max() > 0.02:
+    if np.abs(picked - shown["consensus_quality_score"].to_numpy()).max() > 1e-6:
         raise RuntimeError("cleanlab counts differently from what is rebuilt here")
     return np.asarray(rebuilt)
 
@@ -178,10 +174,9 @@ def figures(probabilities: npt.NDArray[np.floating], truth: Codes) -> Floats:
 def draw(pool: Pool, size: int, seed: list[int]) -> tuple[FloatArray, Codes, tuple[str, ...]]:
     """`size` random images, their vectors and true classes; a source's leftovers are not drawn."""
     scored = pool.labels
-    if pool.name == "textile_defects":  # what is normal is a class here, and the commonest
-        names = sorted(set(scored.tolist()))
-    else:
-        names = sorted(pool.classes)
+    # What is normal is no target of a search, but a class here, and the commonest.
+    every = sorted(set(scored.tolist()))
+    names = every if pool.name == "textile_defects" else sorted(pool.classes)
     rows = np.flatnonzero(np.isin(scored, names))
     rows = np.random.default_rng(seed).choice(rows, min(size, len(rows)), replace=False)
     return pool.vectors[rows], np.searchsorted(names, scored[rows]), tuple(map(str, names))

@@ -36,7 +36,7 @@ import gandt, gandt.embedding.runtime as runtime
 
 class Slow(MeanColor):
     def encode(self, pixels):
-        time.sleep(0.02)
+        time.sleep(0.05)
         return super().encode(pixels)
 
 runtime.load_embedder = lambda *name, **options: (Slow(), "the mean color")
