@@ -113,7 +113,7 @@ def model_evidence(
         note = "The model says nothing about the answered tasks and was left aside."
         return ModelEvidence(evidence, 0.0, float("nan"), float("nan"), note)
     said[speaks] /= totals[speaks, None]
-    accuracy, of_worker, basis = _accuracies(said, data, believed, measured, gold)
+    accuracy, of_worker, figures = _accuracies(said, data, believed, measured, gold)
 
     average = said[measured].mean(axis=0)
     seen = believed[measured].sum(axis=0)
@@ -130,7 +130,6 @@ def model_evidence(
         kept = (1 - _SHARES_TAKEN_OUT) * np.log(shares)
         evidence[speaks] = weight * (ratio[speaks] + kept)
         evidence[speaks] -= evidence[speaks].max(axis=1, keepdims=True)
-    figures = f"right on {accuracy:.1%} of {basis}, where the average worker is on {of_worker:.1%}"
     if weight > 0:
         note = f"A model counts as one more rater, with weight {weight:.2g}: {figures}."
     else:
@@ -238,22 +237,34 @@ def _accuracies(
     measured: npt.NDArray[np.int64],
     gold: Codes | None,
 ) -> tuple[float, float, str]:
-    """Of the model and of a random answer on the same tasks, and what these are."""
-    truth, basis = believed, "{:,} tasks by the plain consensus"
-    if gold is not None:
-        known = measured[gold[measured] >= 0]
-        if len(known) >= _ENOUGH_GOLD:
-            measured, basis = known, "{:,} gold tasks"
-            truth = np.zeros_like(believed)
-            truth[known, gold[known]] = 1
-    accuracy = float(truth[measured, said[measured].argmax(axis=1)].mean())
+    """Of the model and of a random answer on the same tasks; and half a sentence with figures."""
+    known = np.zeros(0, np.int64) if gold is None else measured[gold[measured] >= 0]
+    truth = believed
+    if by_gold := gold is not None and len(known) >= _ENOUGH_GOLD:
+        measured = known
+        truth = np.zeros_like(believed)
+        truth[known, np.asarray(gold)[known]] = 1
     chosen = np.zeros(len(believed), np.bool_)
     chosen[measured] = True
-    task = data.task
-    here = chosen[task]
-    right = truth[task[here], data.label[here]]
-    of_worker = float(right.mean()) if len(right) else float("nan")
-    return accuracy, of_worker, basis.format(len(measured))
+    here = np.flatnonzero(chosen[data.task])
+    task, answer = data.task[here], data.label[here]
+    likeliest = said[measured].argmax(axis=1)
+    accuracy = float(truth[measured, likeliest].mean())
+    of_worker = float(truth[task, answer].mean()) if len(here) else float("nan")
+    if by_gold:
+        figures = (
+            f"it is right on {accuracy:.1%} of {len(known):,} gold tasks, and {of_worker:.1%} of "
+            "the answers to them are right"
+        )
+        return accuracy, of_worker, figures
+    label = truth.argmax(axis=1)
+    same = float((label[measured] == likeliest).mean())
+    agreeing = float((label[task] == answer).mean()) if len(here) else float("nan")
+    figures = (
+        f"it agrees with the plain label of {same:.1%} of {len(measured):,} tasks, and "
+        f"{agreeing:.1%} of the answers do"
+    )
+    return accuracy, of_worker, figures
 
 
 def _with_model_in_the_votes(

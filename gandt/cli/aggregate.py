@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,9 +51,9 @@ def aggregate(
         bool, typer.Option("--include-previous", help="Count the answers of --previous as well.")
     ] = False,
     index: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Index of the pool: what its vectors say counts as one more worker.",
+            help="Index of the pool, local or s3://; what its vectors say is one more worker.",
             show_default=False,
         ),
     ] = None,
@@ -126,7 +125,7 @@ def aggregate(
             gold=gold,
             previous=tuple(previous or ()),
             include_previous=include_previous,
-            index=str(index) if index else None,
+            index=index,
             manifest=manifest,
             form_field=field,
             classes=tuple(name.strip() for name in classes.split(",")) if classes else (),

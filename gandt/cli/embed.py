@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,9 +45,9 @@ def embed(
             show_default=False,
         ),
     ],
-    index: Annotated[Path, typer.Option(help="Index folder, created where absent.")] = Path(
-        "pool.index"
-    ),
+    index: Annotated[
+        str, typer.Option(help="Index folder, local or s3://; created where absent.")
+    ] = ("pool.index"),
     model: Annotated[
         str,
         typer.Option(
@@ -166,7 +165,7 @@ def _say(report: UpdateReport, index: Index) -> None:
             else ""
         )
         typer.echo(
-            f"rejected  {report.rejected_in_all:,}{again}; `gandt info {index.folder}` says why"
+            f"rejected  {report.rejected_in_all:,}{again}; `gandt info {index.uri}` says why"
         )
     if report.ignored:
         kinds = ", ".join(f"{suffix or 'no suffix'} {n:,}" for suffix, n in report.ignored.items())
@@ -175,13 +174,13 @@ def _say(report: UpdateReport, index: Index) -> None:
         typer.echo(f"problem   {uri}: {reason}")
     if len(report.problems) > 5:
         typer.echo(f"problem   … and {len(report.problems) - 5:,} more")
-    typer.echo(f"index     {index.folder}: {count(index.live_rows, 'image')} to search")
+    typer.echo(f"index     {index.uri}: {count(index.live_rows, 'image')} to search")
 
 
 def _why_empty(index: Index) -> str:
     rejected = list(index.rejected())
     first = f"; first: {rejected[0].uri}: {rejected[0].reason}" if rejected else ""
     return (
-        f"{index.folder} holds no image to search (rejected: {len(rejected):,}{first}); name JPEG, "
+        f"{index.uri} holds no image to search (rejected: {len(rejected):,}{first}); name JPEG, "
         "PNG, WebP, TIFF, BMP or GIF files that can be read."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ ANSWER_SUFFIXES = (".json", ".csv", ".tsv", ".parquet")
 
 
 def info(
-    index: Annotated[Path, typer.Argument(help="Index folder.")] = Path("pool.index"),
+    index: Annotated[str, typer.Argument(help="Index folder, local or s3://.")] = "pool.index",
     rejected: Annotated[
         bool, typer.Option("--rejected", help="List every rejected image and its reason.")
     ] = False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,7 +39,7 @@ def select(
             show_default=False,
         ),
     ] = None,
-    index: Annotated[Path, typer.Option(help="Index folder.")] = Path("pool.index"),
+    index: Annotated[str, typer.Option(help="Index folder, local or s3://.")] = "pool.index",
     out: Annotated[str, typer.Option(help="Manifest to write, local or s3://.")] = (
         "selection.manifest"
     ),
@@ -98,7 +97,7 @@ def select(
         ),
     ] = None,
     report: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Also write a contact sheet (HTML) here.", show_default=False),
     ] = None,
     attribute: Annotated[
@@ -182,7 +181,7 @@ def select(
                 "manifest": out,
                 "table": table,
                 "parquet": parquet,
-                "report": str(report) if report else None,
+                "report": report,
                 "tasks": summary.tasks,
                 "images": summary.images,
                 "strategy": selection.strategy,
@@ -220,7 +219,7 @@ def _beside(out: str) -> str:
     return f"{stem}.csv" if stem.endswith("selection") else f"{stem}.selection.csv"
 
 
-def _write_report(path: Path, selection: Selection, index: Path) -> list[str]:
+def _write_report(path: str, selection: Selection, index: str) -> list[str]:
     from gandt.api import open_index
     from gandt.pool.sources import find_items, read_item
     from gandt.report.contact_sheet import write_contact_sheet
@@ -236,7 +235,7 @@ def _write_report(path: Path, selection: Selection, index: Path) -> list[str]:
         selection,
         selection.seeds,
         read_image=lambda uri: read_item(items[uri]),
-        title=f"Candidates from {index.name}",
+        title=f"Candidates from {index.rstrip('/').rpartition('/')[2]}",
         facts=[
             ("candidates", f"{len(selection.candidates):,}"),
             ("pool", count(opened.live_rows, "image")),

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from gandt.consolidation.round_folder import ROUND_FILES, write_round
 from gandt.errors import UsageError
 from gandt.groundtruth.augment import default_attribute
 from gandt.groundtruth.responses import read_answers, read_gold
-from gandt.index.folder import Index
+from gandt.index.folder import open_index
 
 __all__ = ["ConsolidateOptions", "Outcome", "consolidate"]
 
@@ -111,7 +110,7 @@ def consolidate(
     """
     folder = storage.normalize(out)
     _check_folder(folder)
-    opened = Index(Path(options.index)) if options.index else None
+    opened = open_index(options.index) if options.index else None
     answers = read_answers(
         [storage.normalize(source) for source in sources],
         manifest=options.manifest,

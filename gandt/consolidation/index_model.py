@@ -40,11 +40,11 @@ def predict_labels(index: Index, plain: Consensus) -> tuple[Predictions | None, 
     here = np.array([place for place, name in enumerate(names) if name in row_of], np.int64)
     if len(here) < FEWEST:
         return None, (
-            f"{index.folder} holds {len(here):,} of the {len(names):,} labeled images, too few to "
+            f"{index.uri} holds {len(here):,} of the {len(names):,} labeled images, too few to "
             f"learn from (at least {FEWEST}), so it was left aside."
         )
     vectors = index.take(np.array([row_of[names[place]] for place in here], np.int64))
     predicted = predict_from_index(vectors, np.asarray(plain.probabilities)[here])
     tasks = tuple(str(plain.labels["task"][place]) for place in here)
-    said = f"a probe on {index.folder} predicted {len(here):,} of {len(names):,} tasks"
+    said = f"a probe on {index.uri} predicted {len(here):,} of {len(names):,} tasks"
     return Predictions(tasks, plain.classes, predicted), said

@@ -130,7 +130,7 @@ def _from_folder(folder: str) -> list[LabeledItem]:
     if loose:
         raise SeedError(
             f"{folder} holds images but no class folders; make one folder per class, for example "
-            f"{Path(folder) / 'cat'}, and move the images there."
+            f"{folder.rstrip('/')}/cat, and move the images there."
         )
     return found
 

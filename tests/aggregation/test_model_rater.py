@@ -108,7 +108,8 @@ class TestGoodModel:
         found = model_evidence(predictions, data, plain)
         assert 0.6 < found.accuracy < accuracy(predictions, truth)
         assert 0.7 < found.accuracy_of_average_worker < 0.85
-        assert "400 tasks by the plain consensus" in found.note
+        same = (predictions.argmax(axis=1) == plain.probabilities.argmax(axis=1)).mean()
+        assert f"agrees with the plain label of {same:.1%} of 400 tasks" in found.note
 
     def test_on_few_tasks_it_says_less(self, truth: Codes) -> None:
         def weight(n: int, seed: int) -> float:
@@ -126,7 +127,7 @@ class TestGoodModel:
         predictions = model(truth, 0.8)
         found = model_evidence(predictions, data, plain, gold=gold)
         assert found.accuracy == pytest.approx(accuracy(predictions[:40], truth[:40]))
-        assert "40 gold tasks" in found.note
+        assert f"right on {found.accuracy:.1%} of 40 gold tasks" in found.note
         tasks = names(400)
         single = apply_model(data, plain, Predictions(tasks, CLASSES, predictions), gold=gold)[0]
         assert accuracy(single.probabilities[:40], truth[:40]) == 1.0
