@@ -73,8 +73,8 @@ PAGES = {
         "Draw a box around everything that one of the labels names.",
         "image-data.liquid.html",
         ("boundingBox",),
-        ("marks.css", "boxes.css"),
-        ("marks.js", "boxes.js"),
+        ("choose.css", "marks.css", "boxes.css"),
+        ("choices.js", "marks.js", "boxes.js"),
         "image",
     ),
     "text-spans": Page(
@@ -82,8 +82,8 @@ PAGES = {
         "Mark every piece of the text that one of the labels names.",
         "text-data.liquid.html",
         ("entities",),
-        ("marks.css", "spans.css"),
-        ("marks.js", "spans.js"),
+        ("choose.css", "marks.css", "spans.css"),
+        ("choices.js", "marks.js", "spans.js"),
         "text",
     ),
 }

@@ -120,22 +120,21 @@ def consolidate_labels(
     solved = problem.solve(codes)
     said += solved.notes
     data, shown = joined.data, joined.tasks
+    # The labels table last: its many names would only lie beside what the others need to work.
+    workers = rate_labelers(joined, codes, _for_rating(problem, solved), agreed=solved.agreed)
+    alpha = nominal_alpha(
+        data.start[: shown + 1], data.label[: data.start[shown]], len(data.classes)
+    )
+    report = _gold_report(problem, solved)
     return Consensus(
         labels=_labels(problem, solved),
-        workers=rate_labelers(
-            joined,
-            codes,
-            _for_rating(problem, solved),
-            agreed=solved.agreed,
-        ),
+        workers=workers,
         kind="single",
         method="agreement" if solved.agreed is not None else solved.single.method,
         classes=data.classes,
         probabilities=solved.single.probabilities[:shown],
-        alpha=nominal_alpha(
-            data.start[: shown + 1], data.label[: data.start[shown]], len(data.classes)
-        ),
-        gold=_gold_report(problem, solved),
+        alpha=alpha,
+        gold=report,
         notes=tuple(dict.fromkeys(said)),
     )
 

@@ -18,7 +18,7 @@ from gandt.report.results_text import answer_words, counted, cut_text
 
 __all__ = ["card", "chart_figure", "color_rules", "table", "votes_list"]
 
-_WIDE, _NARROW = 500.0, 288.0  # widths in which each chart is drawn; the page shows one
+_WIDE, _NARROW = 440.0, 288.0  # widths in which each chart is drawn; the page shows one
 _FOLDED = 30  # rows of a table beyond which the others are folded away
 
 Colors = Mapping[str, str]

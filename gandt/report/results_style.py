@@ -77,7 +77,7 @@ main > section > p { max-width: 80ch; margin: 2px 0 0; color: var(--soft); }
   font-family: inherit; }
 .chart svg .bold { font-weight: 620; }
 .chart svg.wide { display: none; }
-@container (min-width: 500px) {
+@container (min-width: 440px) {
   .chart svg.wide { display: block; }
   .chart svg.narrow { display: none; }
 }

@@ -102,5 +102,5 @@ function choiceList(names, { multi, none, onchange }) {
     return true;
   });
   parts.push(box);
-  return { parts, clear: () => { chosen.clear(); render(); } };
+  return { parts, nodes: rows.map((row) => row.node) };
 }

@@ -50,7 +50,7 @@ function chips(tile, at) {
     const button = el("button", {
       type: "button", "aria-pressed": "false", "aria-keyshortcuts": choice.key || null,
       class: "gt-chip" + (choice.none || choice.problem ? " gt-none" : ""), onclick: () => { current = at; toggle(at, choice); },
-    }, el("span", { class: "gt-name", dir: "auto" }, choice.name), choice.key ? el("kbd", { "aria-hidden": "true" }, choice.key) : null);
+    }, el("span", { class: "gt-name", dir: "auto" }, choice.name), el("kbd", { "aria-hidden": "true" }, choice.key));
     box.append(button);
     return button;
   });
@@ -169,22 +169,22 @@ function zoom(at) {
   const box = chips(tiles[at], at);
   paintChips(box, tiles[at]);
   box.addEventListener("click", () => paintChips(box, tiles[at]));
-  const window_ = enlarge(tiles[at].source, "Image " + (at + 1) + " of " + tiles.length, box);
+  const view = enlarge(tiles[at].source, "Image " + (at + 1) + " of " + tiles.length, box);
   const go = (step) => {
     if (!tiles[at + step]) return;
-    window_.close();
+    view.close();
     zoom(at + step);
   };
   const turn = (text, label, step) => el("button", { type: "button", "aria-label": label, disabled: !tiles[at + step], onclick: () => go(step) }, text);
-  window_.querySelector(".gt-zoom-bar").prepend(turn("←", "Previous image", -1), turn("→", "Next image", 1));
-  window_.addEventListener("close", () => { if (!document.querySelector("dialog[open]")) focus(current); });
-  window_.addEventListener("keydown", (event) => {
+  view.querySelector(".gt-zoom-bar").prepend(turn("←", "Previous image", -1), turn("→", "Next image", 1));
+  view.addEventListener("close", () => { if (!document.querySelector("dialog[open]")) focus(current); });
+  view.addEventListener("keydown", (event) => {
     if (!plain(event)) return;
     const choice = choices.find((candidate) => candidate.key && candidate.key === event.key.toLowerCase());
     if (choice) { toggle(at, choice); paintChips(box, tiles[at]); event.preventDefault(); }
     else if (event.key === "ArrowRight") go(1);
     else if (event.key === "ArrowLeft") go(-1);
-    else if ((event.key === " " || event.key === "Enter") && !event.target.closest("button")) { event.preventDefault(); window_.close(); }
+    else if ((event.key === " " || event.key === "Enter") && !event.target.closest("button")) { event.preventDefault(); view.close(); }
   });
 }
 

@@ -163,7 +163,11 @@ class Desk:
 
     @property
     def alert(self) -> str:
-        return str(self.js("const a = document.getElementById('gt-alert'); return a.hidden ? '' : a.textContent"))
+        return str(
+            self.js(
+                "const a = document.getElementById('gt-alert'); return a.hidden ? '' : a.textContent"
+            )
+        )
 
     def errors(self) -> list[str]:
         """What the console complained about; missing pictures are no fault of the page."""
