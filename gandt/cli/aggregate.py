@@ -164,6 +164,8 @@ def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:
     certain = tasks - outcome.relabel
     folder = out.rstrip("/")
     share = f" ({certain / tasks:.0%})" if tasks else ""
+    ties = sum(bool(tie) for tie in consensus.labels["tied"])
+    tied = f", {count(ties, 'tie')} among them" if ties else ""
     lines = [
         ("tasks", f"{tasks:,}"),
         (
@@ -172,7 +174,7 @@ def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:
             + (f", {len(answers) / tasks:.1f} a task" if tasks else ""),
         ),
         ("method", consensus.method),
-        ("certain", f"{certain:,}{share}; {outcome.relabel:,} to ask again"),
+        ("certain", f"{certain:,}{share}; {outcome.relabel:,} to ask again{tied}"),
     ]
     if consensus.alpha == consensus.alpha:  # not NaN
         lines.append(("agreement", f"Krippendorff's alpha {consensus.alpha:.2f}"))

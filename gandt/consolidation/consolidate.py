@@ -73,6 +73,7 @@ class Outcome:
             "workers": consensus.workers.num_rows,
             "certain": consensus.labels.num_rows - self.relabel,
             "relabel": self.relabel,
+            "tied": sum(bool(tie) for tie in consensus.labels["tied"]),
             "alpha": _finite(consensus.alpha),
             "gold": _plain(consensus.gold),
             "flagged": {
