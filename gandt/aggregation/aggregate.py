@@ -1,7 +1,7 @@
 """Many answers, one label: the one call, whatever the answers are.
 
 Answers come in as a table or as `Answers`; the kind decides who makes labels of them (single labels
-`one_label`, sets of labels `multilabel`, boxes, spans and masks the modules of their names); a
+`one_label`, sets of labels `multilabel`, boxes, spans and masks the modules of `shapes`); a
 `Consensus` comes out. Nothing is read from disk and nothing is random.
 """
 
@@ -229,7 +229,7 @@ def _shapes(
         "mask": ("masks", "aggregate_masks", {"smoothing": settings.smoothing}),
     }
     module, function, options = choices[kind]
-    solve = getattr(import_module(f"gandt.aggregation.{module}"), function)
+    solve = getattr(import_module(f"gandt.aggregation.shapes.{module}"), function)
     consensus: Consensus = solve(
         joined,
         gold=gold,

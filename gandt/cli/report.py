@@ -54,7 +54,7 @@ def report(
     """
     from dataclasses import asdict
 
-    from gandt.report.results import write_report
+    from gandt.report.results.write import write_report
 
     wanted = format or ("pdf" if out and out.lower().endswith(".pdf") else "html")
     if wanted not in FORMATS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gandt.report.charts import Dot, Line, Picture, Shape, Text, cut, text_width
-from gandt.report.results_model import SOURCE_WORDS, Source
+from gandt.report.results.model import SOURCE_WORDS, Source
 
 __all__ = [
     "AXIS",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gandt import storage
 from gandt.errors import BadImage, GandtError
 from gandt.report.overlay import paint_mask
-from gandt.report.results_model import Item
+from gandt.report.results.model import Item
 from gandt.report.thumbnails import Thumbnail, make_thumbnail
 
 __all__ = ["Progress", "Tile", "Tiles", "side_for"]

@@ -20,7 +20,7 @@ from gandt.errors import BadImage
 from gandt.groundtruth.mask_images import decode_output_mask
 from gandt.report.charts import fit
 from gandt.report.contact_sheet_parts import safe
-from gandt.report.results_model import MaskSource
+from gandt.report.results.model import MaskSource
 
 __all__ = [
     "COLORS",

@@ -18,8 +18,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from gandt.report.charts import Dot, Line, Picture, Rect, Text
 from gandt.report.pdf_type import Type
-from gandt.report.results_story import Cell, Grid
-from gandt.report.results_style import LIGHT
+from gandt.report.results.story import Cell, Grid
+from gandt.report.results.style import LIGHT
 from gandt.report.thumbnails import Thumbnail
 
 __all__ = ["LEFT", "WIDTH", "Sheet"]

@@ -52,7 +52,7 @@ def write_manifest(path: Path, images: list[Path]) -> None:
 
 def measure(manifest: str, out: str, format: str) -> None:
     """Write one report and print what it took, as JSON."""
-    from gandt.report.results import write_report
+    from gandt.report.results.write import write_report
 
     wall, cpu = time.perf_counter(), time.process_time()
     summary = write_report(manifest, out, format=format)  # type: ignore[arg-type]

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from shape_crowds import NAMES, Floats, ask, boxes, careless, masks, spans
 
-from gandt.aggregation.boxes import aggregate_boxes
 from gandt.aggregation.consensus import Consensus
-from gandt.aggregation.masks import aggregate_masks
-from gandt.aggregation.spans import aggregate_spans
+from gandt.aggregation.shapes.boxes import aggregate_boxes
+from gandt.aggregation.shapes.masks import aggregate_masks
+from gandt.aggregation.shapes.spans import aggregate_spans
 from gandt.answers import Answers, Box, Kind, Mask, Span
 
 Labels = Mapping[str, Any]

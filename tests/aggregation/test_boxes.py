@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gandt.aggregation.boxes import aggregate_boxes
 from gandt.aggregation.consensus import LABEL_COLUMNS, WORKER_COLUMNS, Consensus
-from gandt.aggregation.detection import Detection, Sites, believe, detect, worth_showing
+from gandt.aggregation.shapes.boxes import aggregate_boxes
+from gandt.aggregation.shapes.detection import Detection, Sites, believe, detect, worth_showing
 from gandt.answers import Answers, Box, Span
 from gandt.errors import AnswerError, UsageError
 

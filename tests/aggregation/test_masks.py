@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gandt.aggregation.consensus import LABEL_COLUMNS, WORKER_COLUMNS, Consensus
-from gandt.aggregation.mask_answers import MaskTask, votes_of
-from gandt.aggregation.mask_smoothing import smooth
-from gandt.aggregation.masks import aggregate_masks
+from gandt.aggregation.shapes.mask_answers import MaskTask, votes_of
+from gandt.aggregation.shapes.mask_smoothing import smooth
+from gandt.aggregation.shapes.masks import aggregate_masks
 from gandt.answers import BACKGROUND, Answers, Mask
 from gandt.errors import AnswerError, UsageError
 

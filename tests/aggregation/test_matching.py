@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gandt.aggregation.matching import Rule, Shapes, group, match
-from gandt.aggregation.overlap import jaccard
+from gandt.aggregation.shapes.matching import Rule, Shapes, group, match
+from gandt.aggregation.shapes.overlap import jaccard
 
 RULE = Rule(same=0.5, other=0.625)
 edges = st.floats(-50, 50, allow_nan=False, width=32)

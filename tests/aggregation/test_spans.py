@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gandt.aggregation.consensus import LABEL_COLUMNS, WORKER_COLUMNS, Consensus
-from gandt.aggregation.span_ends import settle_ends
-from gandt.aggregation.spans import aggregate_spans
+from gandt.aggregation.shapes.span_ends import settle_ends
+from gandt.aggregation.shapes.spans import aggregate_spans
 from gandt.answers import Answers, Box, Span
 from gandt.errors import AnswerError, UsageError
 

@@ -17,16 +17,16 @@ from gandt.report.chart_parts import MOST_ROWS, percent
 from gandt.report.charts import Dot, Picture, Rect, Text, fit, text_width
 from gandt.report.charts_svg import render_svg
 from gandt.report.pdf_sheet import Sheet
-from gandt.report.results_charts import confidence_chart, count_chart, histogram_chart
-from gandt.report.results_charts_trust import (
+from gandt.report.results.charts import confidence_chart, count_chart, histogram_chart
+from gandt.report.results.facts import Agreed, Bin, Calibration, Confusion, Spread
+from gandt.report.results.model import Source, WorkerRow
+from gandt.report.results.style import DARK, LIGHT
+from gandt.report.results.trust import (
     agreement_chart,
     calibration_chart,
     confusion_chart,
     interval_picture,
 )
-from gandt.report.results_facts import Agreed, Bin, Calibration, Confusion, Spread
-from gandt.report.results_model import Source, WorkerRow
-from gandt.report.results_style import DARK, LIGHT
 
 COUNTS: dict[str, dict[Source, int]] = {
     "cat": {"human": 100, "machine": 10},

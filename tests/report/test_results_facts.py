@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gandt.aggregation.confidence import expected_calibration_error
 from gandt.answers import Box
-from gandt.report.results_facts import (
+from gandt.report.results.facts import (
     agreement_by_class,
     calibration,
     calibration_while_aggregating,
@@ -23,7 +23,7 @@ from gandt.report.results_facts import (
     groups,
     wilson,
 )
-from gandt.report.results_model import Item, Results, Source
+from gandt.report.results.model import Item, Results, Source
 
 
 def item(number: int, label: str, confidence: float | None = 0.9, **more: object) -> Item:

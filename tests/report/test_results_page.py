@@ -21,7 +21,7 @@ from PIL import Image
 from gandt.answers import Mask
 from gandt.errors import StorageError, UsageError
 from gandt.groundtruth.mask_images import encode_mask
-from gandt.report.results import ReportSummary, write_report
+from gandt.report.results.write import ReportSummary, write_report
 
 Make = Callable[..., Path]
 MakeRow = Callable[..., dict[str, object]]

@@ -14,7 +14,7 @@ import pytest
 
 from gandt.answers import Mask
 from gandt.report.pdf_type import Type
-from gandt.report.results import ReportSummary, write_report
+from gandt.report.results.write import ReportSummary, write_report
 
 Make = Callable[..., Path]
 MakeRow = Callable[..., dict[str, object]]

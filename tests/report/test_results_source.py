@@ -11,8 +11,8 @@ import pytest
 
 from gandt.answers import Box, Mask, Span
 from gandt.errors import AnswerError, GandtError, ManifestError, StorageError, UsageError
-from gandt.report.results_places import is_image_name, places
-from gandt.report.results_source import read_results
+from gandt.report.results.places import is_image_name, places
+from gandt.report.results.source import read_results
 
 Make = Callable[..., Path]
 MakeRow = Callable[..., dict[str, object]]

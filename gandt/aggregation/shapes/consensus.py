@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gandt.aggregation.consensus import Consensus
-from gandt.aggregation.detection import Detection, believe, detect, worth_showing
-from gandt.aggregation.matching import Rule, Shapes, match
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_answers import Crowd, Reader, check_options, collect
-from gandt.aggregation.shape_sites import Places, nothing_missed, places_of
-from gandt.aggregation.shape_workers import Words, rate_workers
+from gandt.aggregation.shapes.answers import Crowd, Reader, check_options, collect
+from gandt.aggregation.shapes.detection import Detection, believe, detect, worth_showing
+from gandt.aggregation.shapes.matching import Rule, Shapes, match
+from gandt.aggregation.shapes.overlap import Floats
+from gandt.aggregation.shapes.sites import Places, nothing_missed, places_of
+from gandt.aggregation.shapes.workers import Words, rate_workers
 from gandt.aggregation.table import Table
 from gandt.answers import Answers, Kind
 

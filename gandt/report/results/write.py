@@ -20,11 +20,11 @@ from typing import Literal
 from gandt import storage
 from gandt.errors import UsageError
 from gandt.report.gallery import Progress, Tiles, side_for
-from gandt.report.results_facts import class_order
-from gandt.report.results_page import page
-from gandt.report.results_pdf import write_pdf
-from gandt.report.results_plan import make_plan
-from gandt.report.results_source import read_results
+from gandt.report.results.facts import class_order
+from gandt.report.results.page import page
+from gandt.report.results.pdf import write_pdf
+from gandt.report.results.plan import make_plan
+from gandt.report.results.source import read_results
 
 __all__ = ["ReportSummary", "write_report"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gandt.report.overlay import palette
-from gandt.report.results_facts import Group, class_order, disputed, examples, groups
-from gandt.report.results_model import Item, Results
+from gandt.report.results.facts import Group, class_order, disputed, examples, groups
+from gandt.report.results.model import Item, Results
 
 __all__ = ["Plan", "make_plan"]
 

@@ -1,6 +1,6 @@
-"""What a results report shows, free of where it was read: the nouns of `gandt.report.results`.
+"""What a results report shows, free of where it was read: the nouns of `gandt.report.results.write`.
 
-`results_source` fills these from an output manifest or the folder of a round, `results_facts`
+`source` fills these from an output manifest or the folder of a round, `facts`
 counts them, and the page and the PDF draw them. Standard library only.
 """
 

@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from gandt.report.chart_parts import percent
 from gandt.report.charts import Picture
 from gandt.report.contact_sheet_parts import plural
-from gandt.report.results_charts import confidence_chart, count_chart, histogram_chart
-from gandt.report.results_charts_trust import (
-    agreement_chart,
-    calibration_chart,
-    confusion_chart,
-    interval_picture,
-)
-from gandt.report.results_facts import (
+from gandt.report.results.charts import confidence_chart, count_chart, histogram_chart
+from gandt.report.results.facts import (
     agreement_by_class,
     calibration,
     calibration_while_aggregating,
@@ -32,7 +26,13 @@ from gandt.report.results_facts import (
     sources_of,
     wilson,
 )
-from gandt.report.results_model import SOURCE_WORDS, Results, Source, WorkerRow
+from gandt.report.results.model import SOURCE_WORDS, Results, Source, WorkerRow
+from gandt.report.results.trust import (
+    agreement_chart,
+    calibration_chart,
+    confusion_chart,
+    interval_picture,
+)
 
 __all__ = ["Cell", "Chart", "Grid", "Section", "facts", "headline", "sections", "title"]
 

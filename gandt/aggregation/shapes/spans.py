@@ -14,14 +14,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from gandt.aggregation.consensus import Consensus
-from gandt.aggregation.detection import Detection
-from gandt.aggregation.matching import Rule
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_answers import Corners, Crowd
-from gandt.aggregation.shape_consensus import Placed, ShapeKind, aggregate_shapes
-from gandt.aggregation.shape_sites import Places
-from gandt.aggregation.shape_workers import Words
-from gandt.aggregation.span_ends import settle_ends
+from gandt.aggregation.shapes.answers import Corners, Crowd
+from gandt.aggregation.shapes.consensus import Placed, ShapeKind, aggregate_shapes
+from gandt.aggregation.shapes.detection import Detection
+from gandt.aggregation.shapes.matching import Rule
+from gandt.aggregation.shapes.overlap import Floats
+from gandt.aggregation.shapes.sites import Places
+from gandt.aggregation.shapes.span_ends import settle_ends
+from gandt.aggregation.shapes.workers import Words
 from gandt.answers import Answers, Span
 from gandt.errors import AnswerError, UsageError
 

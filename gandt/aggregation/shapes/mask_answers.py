@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gandt.aggregation.matching import Codes
-from gandt.aggregation.shape_answers import order_of_classes
+from gandt.aggregation.shapes.answers import order_of_classes
+from gandt.aggregation.shapes.matching import Codes
 from gandt.answers import BACKGROUND, Answers, Mask
 from gandt.errors import AnswerError
 

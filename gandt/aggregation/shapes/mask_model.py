@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandt.aggregation.detection import shrunk_confusion
-from gandt.aggregation.mask_answers import Votes
-from gandt.aggregation.matching import Codes
-from gandt.aggregation.overlap import Floats
+from gandt.aggregation.shapes.detection import shrunk_confusion
+from gandt.aggregation.shapes.mask_answers import Votes
+from gandt.aggregation.shapes.matching import Codes
+from gandt.aggregation.shapes.overlap import Floats
 
 __all__ = ["Painting", "believe_patterns", "learn", "without_each_painter"]
 

@@ -25,8 +25,8 @@ from gandt.answers import BACKGROUND, KINDS, Box, Kind, Span
 from gandt.errors import AnswerError, ManifestError
 from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, read_objects
 from gandt.groundtruth.task_lines import task_name
-from gandt.report.results_facts import disputed
-from gandt.report.results_model import (
+from gandt.report.results.facts import disputed
+from gandt.report.results.model import (
     SOURCES,
     Item,
     MaskSource,
@@ -36,7 +36,7 @@ from gandt.report.results_model import (
     Source,
     WorkerRow,
 )
-from gandt.report.results_places import is_image_name, places
+from gandt.report.results.places import is_image_name, places
 
 __all__ = ["LABELS", "read_round"]
 

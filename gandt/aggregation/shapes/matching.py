@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gandt.aggregation.overlap import Floats, jaccard
+from gandt.aggregation.shapes.overlap import Floats, jaccard
 
 __all__ = ["Codes", "Rule", "Shapes", "group", "match"]
 

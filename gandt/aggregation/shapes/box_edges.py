@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gandt.aggregation.detection import Detection
-from gandt.aggregation.matching import Codes
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_answers import Crowd
-from gandt.aggregation.shape_sites import Places
+from gandt.aggregation.shapes.answers import Crowd
+from gandt.aggregation.shapes.detection import Detection
+from gandt.aggregation.shapes.matching import Codes
+from gandt.aggregation.shapes.overlap import Floats
+from gandt.aggregation.shapes.sites import Places
 
 __all__ = ["average"]
 

@@ -15,9 +15,9 @@ from gandt.answers import BACKGROUND, Box, Kind, Span
 from gandt.errors import StorageError
 from gandt.groundtruth.output import OutputRow, read_output
 from gandt.report.contact_sheet_parts import plural
-from gandt.report.results_model import Item, MaskSource, Passed, Results
-from gandt.report.results_places import folder_of, is_image_name, places
-from gandt.report.results_round import LABELS, read_round
+from gandt.report.results.model import Item, MaskSource, Passed, Results
+from gandt.report.results.places import folder_of, is_image_name, places
+from gandt.report.results.round import LABELS, read_round
 from gandt.tables import find_column, read_rows
 
 __all__ = ["read_results"]

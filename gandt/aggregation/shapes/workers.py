@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from gandt.aggregation.detection import Detection
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_answers import Crowd
-from gandt.aggregation.shape_sites import Places
+from gandt.aggregation.shapes.answers import Crowd
+from gandt.aggregation.shapes.detection import Detection
+from gandt.aggregation.shapes.overlap import Floats
+from gandt.aggregation.shapes.sites import Places
 from gandt.aggregation.table import Table
 from gandt.answers import Answers
 

@@ -13,10 +13,10 @@ from gandt.report.charts import Picture
 from gandt.report.contact_sheet_parts import plural
 from gandt.report.gallery import Tiles
 from gandt.report.pdf_sheet import LEFT, WIDTH, Sheet
-from gandt.report.results_model import Results
-from gandt.report.results_pdf_pictures import PicturePages
-from gandt.report.results_plan import Plan
-from gandt.report.results_story import Section, facts, headline, sections, title
+from gandt.report.results.model import Results
+from gandt.report.results.pdf_pictures import PicturePages
+from gandt.report.results.plan import Plan
+from gandt.report.results.story import Section, facts, headline, sections, title
 
 __all__ = ["write_pdf"]
 

@@ -14,15 +14,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gandt.aggregation.box_edges import average
 from gandt.aggregation.consensus import Consensus
-from gandt.aggregation.detection import Detection
-from gandt.aggregation.matching import Rule
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_answers import Corners, Crowd
-from gandt.aggregation.shape_consensus import Placed, ShapeKind, aggregate_shapes
-from gandt.aggregation.shape_sites import Places
-from gandt.aggregation.shape_workers import Words
+from gandt.aggregation.shapes.answers import Corners, Crowd
+from gandt.aggregation.shapes.box_edges import average
+from gandt.aggregation.shapes.consensus import Placed, ShapeKind, aggregate_shapes
+from gandt.aggregation.shapes.detection import Detection
+from gandt.aggregation.shapes.matching import Rule
+from gandt.aggregation.shapes.overlap import Floats
+from gandt.aggregation.shapes.sites import Places
+from gandt.aggregation.shapes.workers import Words
 from gandt.answers import Answers, Box
 from gandt.errors import AnswerError, UsageError
 

@@ -15,10 +15,10 @@ from gandt.report.contact_sheet_parts import number_text, plural
 from gandt.report.gallery import Tile, Tiles
 from gandt.report.overlay import clip
 from gandt.report.pdf_sheet import LEFT, WIDTH, Sheet
-from gandt.report.results_facts import Group
-from gandt.report.results_model import SOURCE_WORDS, Item, Reply, Results
-from gandt.report.results_plan import Plan
-from gandt.report.results_text import answer_words, counted, cut_text
+from gandt.report.results.facts import Group
+from gandt.report.results.model import SOURCE_WORDS, Item, Reply, Results
+from gandt.report.results.plan import Plan
+from gandt.report.results.text import answer_words, counted, cut_text
 from gandt.report.thumbnails import Thumbnail
 
 __all__ = ["PicturePages"]

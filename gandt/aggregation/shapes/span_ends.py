@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandt.aggregation.matching import Codes
-from gandt.aggregation.overlap import Floats
+from gandt.aggregation.shapes.matching import Codes
+from gandt.aggregation.shapes.overlap import Floats
 
 __all__ = ["Ends", "settle_ends"]
 

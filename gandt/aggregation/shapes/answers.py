@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gandt.aggregation.matching import Codes, Shapes
-from gandt.aggregation.overlap import Floats
+from gandt.aggregation.shapes.matching import Codes, Shapes
+from gandt.aggregation.shapes.overlap import Floats
 from gandt.answers import Answers, Kind
 from gandt.errors import AnswerError, UsageError
 

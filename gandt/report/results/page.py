@@ -16,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from gandt.report.contact_sheet_parts import plural, safe
 from gandt.report.contact_sheet_style import STYLE
 from gandt.report.gallery import Tile, Tiles
-from gandt.report.results_model import SOURCE_WORDS, Item, Passed, Results
-from gandt.report.results_page_parts import card, chart_figure, color_rules, table
-from gandt.report.results_plan import Plan
-from gandt.report.results_story import Section, facts, headline, sections, title
-from gandt.report.results_style import RESULTS_STYLE, SCRIPT
+from gandt.report.results.model import SOURCE_WORDS, Item, Passed, Results
+from gandt.report.results.page_parts import card, chart_figure, color_rules, table
+from gandt.report.results.plan import Plan
+from gandt.report.results.story import Section, facts, headline, sections, title
+from gandt.report.results.style import RESULTS_STYLE, SCRIPT
 
 __all__ = ["page"]
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gandt.aggregation.mask_answers import MaskCrowd, Votes
-from gandt.aggregation.mask_model import Painting, believe_patterns, without_each_painter
-from gandt.aggregation.matching import Codes
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_workers import RELIABLE, interval, median_seconds
+from gandt.aggregation.shapes.mask_answers import MaskCrowd, Votes
+from gandt.aggregation.shapes.mask_model import Painting, believe_patterns, without_each_painter
+from gandt.aggregation.shapes.matching import Codes
+from gandt.aggregation.shapes.overlap import Floats
+from gandt.aggregation.shapes.workers import RELIABLE, interval, median_seconds
 from gandt.aggregation.table import Table
 from gandt.answers import Answers
 

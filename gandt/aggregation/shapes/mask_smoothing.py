@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gandt.aggregation.overlap import Floats
+from gandt.aggregation.shapes.overlap import Floats
 
 __all__ = ["smooth"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gandt.answers import Span
-from gandt.report.results_model import Item, Reply
+from gandt.report.results.model import Item, Reply
 
 __all__ = ["Piece", "Pieces", "answer_words", "counted", "cut_text"]
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gandt.aggregation.consensus import Consensus
-from gandt.aggregation.mask_answers import (
+from gandt.aggregation.shapes.answers import check_options
+from gandt.aggregation.shapes.mask_answers import (
     MaskCrowd,
     MaskTask,
     Votes,
@@ -25,12 +26,11 @@ from gandt.aggregation.mask_answers import (
     recoded,
     votes_of,
 )
-from gandt.aggregation.mask_model import Painting, believe_patterns, learn
-from gandt.aggregation.mask_smoothing import smooth
-from gandt.aggregation.mask_workers import compare, rate_painters
-from gandt.aggregation.matching import Codes
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_answers import check_options
+from gandt.aggregation.shapes.mask_model import Painting, believe_patterns, learn
+from gandt.aggregation.shapes.mask_smoothing import smooth
+from gandt.aggregation.shapes.mask_workers import compare, rate_painters
+from gandt.aggregation.shapes.matching import Codes
+from gandt.aggregation.shapes.overlap import Floats
 from gandt.aggregation.table import Table
 from gandt.answers import Answers, Mask
 from gandt.errors import UsageError

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandt.aggregation.detection import Detection, Sites
-from gandt.aggregation.matching import Codes, Rule, group, match
-from gandt.aggregation.overlap import Floats
-from gandt.aggregation.shape_answers import Crowd
+from gandt.aggregation.shapes.answers import Crowd
+from gandt.aggregation.shapes.detection import Detection, Sites
+from gandt.aggregation.shapes.matching import Codes, Rule, group, match
+from gandt.aggregation.shapes.overlap import Floats
 
 __all__ = ["Places", "nothing_missed", "places_of"]
 

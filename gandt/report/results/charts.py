@@ -24,8 +24,8 @@ from gandt.report.chart_parts import (
     put_share_axis,
 )
 from gandt.report.charts import Anchor, Dot, Line, Picture, Rect, Text, text_width
-from gandt.report.results_facts import Spread
-from gandt.report.results_model import Source
+from gandt.report.results.facts import Spread
+from gandt.report.results.model import Source
 
 __all__ = ["confidence_chart", "count_chart", "histogram_chart"]
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gandt.aggregation.overlap import Floats
+from gandt.aggregation.shapes.overlap import Floats
 
 __all__ = [
     "Detection",

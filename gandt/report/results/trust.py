@@ -1,7 +1,7 @@
 """The charts of a results report that say whom and what to trust.
 
 Calibration, agreement, the commonest wrong answers, and the accuracy of a worker; see
-`results_charts` for counts and confidence.
+`charts` for counts and confidence.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gandt.report.chart_parts import (
 )
 from gandt.report.charts import Dot, Line, Picture, Rect, Role, Text, cut, text_width
 from gandt.report.contact_sheet_parts import plural
-from gandt.report.results_facts import Agreed, Calibration, Confusion
-from gandt.report.results_model import WorkerRow
+from gandt.report.results.facts import Agreed, Calibration, Confusion
+from gandt.report.results.model import WorkerRow
 
 __all__ = ["agreement_chart", "calibration_chart", "confusion_chart", "interval_picture"]
 

@@ -12,9 +12,9 @@ from gandt.report.charts_svg import render_svg
 from gandt.report.contact_sheet_parts import number_text, plural, safe
 from gandt.report.gallery import Tile
 from gandt.report.overlay import COLORS, boxes_svg, color_number
-from gandt.report.results_model import Item, Reply
-from gandt.report.results_story import Chart, Grid
-from gandt.report.results_text import answer_words, counted, cut_text
+from gandt.report.results.model import Item, Reply
+from gandt.report.results.story import Chart, Grid
+from gandt.report.results.text import answer_words, counted, cut_text
 
 __all__ = ["card", "chart_figure", "color_rules", "table", "votes_list"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandt.report.results_model import EMPTY_NAMES, SOURCES, Item, Results, Source
+from gandt.report.results.model import EMPTY_NAMES, SOURCES, Item, Results, Source
 
 __all__ = [
     "Agreed",
