@@ -5,8 +5,12 @@
     GandtError
     ├── UsageError          the call itself is wrong (exit code 2)
     ├── StorageError        a path or URI cannot be read, listed or written
+    │   ├── MissingObject   there is none (storage)
+    │   ├── PassingFailure  busy or cut off; trying again later may help (storage)
+    │   └── ServiceFailure  credentials or endpoint: nothing else will work either (storage)
     ├── PoolError           a source of images cannot be understood
     │   └── BadImage        one image cannot become pixels; collected, never fatal by itself
+    │       └── Unavailable its bytes could not be had this time; tried again next time (pool)
     ├── ModelError          a model cannot be named, loaded or run
     │   └── MissingExtra    a package that this needs is not installed
     ├── IndexFolderError    an index folder is missing, damaged, locked or of another format
@@ -14,8 +18,9 @@
     ├── SeedError           the seeds cannot be used
     ├── ManifestError       a manifest breaks the contract of Ground Truth
     └── AnswerError         workers' answers cannot be read or made into labels
+        └── LeftOut         one answer does not count; collected as an oddity (groundtruth)
 
-A message is one sentence that holds the thing, the place and the next step.
+Those with a room in brackets are defined there. A message is one sentence that holds the thing, the place and the next step.
 """
 
 __all__ = [
