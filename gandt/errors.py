@@ -20,7 +20,8 @@
     └── AnswerError         workers' answers cannot be read or made into labels
         └── LeftOut         one answer does not count; collected as an oddity (groundtruth)
 
-Those with a room in brackets are defined there. A message is one sentence that holds the thing, the place and the next step.
+Those with a room in brackets are defined there. A message is one sentence that holds the thing, the
+place and the next step.
 """
 
 __all__ = [

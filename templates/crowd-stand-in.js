@@ -69,7 +69,7 @@
       } catch {
         failure = "The answer was not saved: the server cannot be reached. Submit it again.";
       }
-      this.#sending = false;
+      this.#sending = !failure;  // what was saved is not sent again
       if (failure && this.dispatchEvent(new CustomEvent("crowd-failed", { bubbles: true, cancelable: true, detail: failure }))) this.#show(failure);
     }
 

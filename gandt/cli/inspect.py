@@ -44,24 +44,32 @@ def validate(
     file: Annotated[
         str,
         typer.Argument(
-            help="A manifest, or the answers of a job (folder, JSON or table); local or s3://.",
+            help="A manifest, the answers of a job (folder, JSON or table), or a template (HTML); "
+            "local or s3://.",
             show_default=False,
         ),
     ],
+    manifest: Annotated[
+        str | None,
+        typer.Option(help="Manifest to try a template with.", show_default=False),
+    ] = None,
     max_findings: Annotated[int, typer.Option(min=1, help="Findings to print of each kind.")] = 3,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as errors do.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Check a manifest, or the answers of a job.
+    """Check a manifest, the answers of a job, or a template.
 
     A manifest is held against every limit of SageMaker Ground Truth; line, key and remedy of each
-    finding are named. Of answers, what is odd is listed. Exit code 1 where a job would refuse or
-    fail.
+    finding are named. Of answers, what is odd is listed. A template is tried with the lines of a
+    manifest. Exit code 1 where a job would refuse or fail.
     """
     from dataclasses import asdict
 
     from gandt.groundtruth.check import check_manifest
 
+    if file.lower().endswith((".html", ".liquid")):
+        _validate_template(file, manifest, strict, json)
+        return
     if _holds_answers(file):
         _validate_answers(file, max_findings, strict, json)
         return
@@ -77,6 +85,29 @@ def validate(
             typer.echo(f"… and {hidden:,} more of the same kinds (--max-findings)")
         for line in report.describe():
             typer.echo(line)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _validate_template(file: str, manifest: str | None, strict: bool, json: bool) -> None:
+    from dataclasses import asdict
+
+    from gandt import storage
+    from gandt.groundtruth.json_lines import read_objects
+    from gandt.labeling.check import check_template
+    from gandt.labeling.templates import read_template
+
+    lines = read_objects(storage.normalize(manifest)) if manifest else ()
+    findings = check_template(read_template(file), lines)
+    errors = sum(finding.severity == "error" for finding in findings)
+    failed = errors > 0 or (strict and bool(findings))
+    if json:
+        print_json({"findings": [asdict(finding) for finding in findings], "ok": not failed})
+    else:
+        for finding in findings:
+            typer.echo(str(finding))
+        warnings = len(findings) - errors
+        typer.echo(f"{errors} errors, {warnings} warnings" if findings else "no problem found")
     if failed:
         raise typer.Exit(1)
 

@@ -20,6 +20,7 @@ from gandt.cli.embed import EMBED_EXAMPLE, embed
 from gandt.cli.inspect import INFO_EXAMPLE, VALIDATE_EXAMPLE, info, validate
 from gandt.cli.report import REPORT_EXAMPLE, report
 from gandt.cli.select import SELECT_EXAMPLE, select
+from gandt.cli.template import template
 from gandt.errors import GandtError
 
 __all__ = ["app", "main"]
@@ -88,6 +89,8 @@ for _command, _example in (
 ):
     # \b keeps the lines as they are, so that an example can be copied.
     app.command(epilog=f"\b\nExample:\n  {_example}")(_interruptible(_command))
+
+app.add_typer(template)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ TEMPLATE_EXAMPLE = "gandt template render tiles --manifest selection.manifest --
 template = typer.Typer(
     name="template",
     no_args_is_help=True,
-    help="Worker pages: list them, see one with real data, or bake labels into one.",
+    help="Worker pages: list, preview with real data, make ready.",
     epilog=f"\b\nExample:\n  {TEMPLATE_EXAMPLE}",
 )
 
@@ -135,4 +135,4 @@ def _write(text: str, out: str | None) -> None:
         return
     uri = storage.normalize(out)
     storage.write_bytes(uri, text.encode())
-    note(f"wrote {uri}")
+    typer.echo(f"page      {out}")

@@ -9,34 +9,21 @@ Workflows". Pure functions.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
 from liquid import Environment, Undefined
 from liquid.exceptions import LiquidError
 
 from gandt.groundtruth.findings import Finding, Severity
 from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, decode_tiles
-from gandt.labeling.render import CROWD_SCRIPT, environment, explain, task_input
+from gandt.labeling.page_html import GRANTED, check_html
+from gandt.labeling.render import environment, explain, task_input
 from gandt.labeling.templates import baked_labels
 
 __all__ = ["MAX_TEMPLATE", "check_template"]
 
 MAX_TEMPLATE = 128_000  # characters
-_GRANTED = "https://granted.invalid/"
-_TEXT_FIELDS = frozenset(
-    {"textarea", "select", "crowd-input", "crowd-text-area", "crowd-slider", "crowd-toggle-button"}
-)
-_WIDGETS = re.compile(
-    r"crowd-(checkbox|radio-button|bounding-box|polygon|polyline|keypoint|semantic-segmentation|"
-    r"instance-segmentation|line|(image-)?classifier(-multi-select)?|entity-annotation)"
-)
-_TICKS = frozenset({"radio", "checkbox"})
-_NO_FIELDS = frozenset({"submit", "button", "reset", "image", "file"})
-_LOADERS = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
-_OWN_FORM = "crowd-entity-annotation"  # brings a form and a button of its own
+_TILE = re.compile(r'class="gt-tile-data" hidden data-index="\d')
 # Filters of python-liquid that are not in the Liquid that Ground Truth documents.
 _ONLY_HERE = frozenset(
     {
@@ -90,13 +77,13 @@ def check_template(
         return tuple(found)
     given = list(lines)
     for number, record in given or [(0, {})]:
-        if given:
-            found += _check_line(template, number, record, labels, pre_annotation)
         task = task_input(record, labels=labels, pre_annotation=pre_annotation)
         recorder.line = number
         page = env.from_string(template).render(task={"input": task})
+        if given:
+            found += _check_task(template, page, number, record)
         if number == (given[0][0] if given else 0):
-            found += _check_html(page)
+            found += check_html(page)
     if given:
         found += recorder.findings(len(given))
     unique = {(f.code, f.key, f.message): f for f in reversed(found)}
@@ -152,7 +139,7 @@ class _Recorder:
                 self._use()
                 return 0
 
-        return environment(lambda uri: _GRANTED + uri, undefined=Missing)
+        return environment(lambda uri: GRANTED + uri, undefined=Missing)
 
     def findings(self, lines: int) -> list[Finding]:
         return [
@@ -189,7 +176,7 @@ def _check_liquid(template: str, env: Environment) -> list[Finding]:
         ]
     found = []
     for name, spans in parsed.analyze().filters.items():
-        line = template.count("\n", 0, spans[0].start) + 1
+        line = template.count("\n", 0, spans[0].index) + 1
         if name not in env.filters:
             found.append(
                 _finding(
@@ -215,181 +202,45 @@ def _check_liquid(template: str, env: Environment) -> list[Finding]:
     return found
 
 
-def _check_line(
-    template: str,
-    number: int,
-    record: Mapping[str, object],
-    labels: Sequence[str],
-    pre_annotation: bool,
+def _check_task(
+    template: str, page: str, number: int, record: Mapping[str, object]
 ) -> list[Finding]:
-    """What our own pages need of a line and cannot say themselves."""
+    """What our own pages need of a task; they can say so only to the worker."""
     baked = baked_labels(template)
     if baked is None:
         return []
     found = []
-    source = record.get(SOURCE)
-    tiles = decode_tiles(source) if isinstance(source, str) and SOURCE_REF not in record else None
-    listed = record.get("tiles")
-    offered = tiles or (listed if isinstance(listed, list) else None) or [None]
-    first = offered[0]
-    from_tiles = isinstance(first, Mapping) and bool(first.get("event_names"))
-    if tiles is not None and not pre_annotation and not isinstance(listed, list):
-        found.append(
-            _finding(
-                "error",
-                "tiles",
-                "Liquid cannot decode the tiles in `source`, so the page would show no image",
-                "give the job the pre-annotation Lambda, or put the same list under the key "
-                "`tiles` of each line",
-                line=number,
-                key=SOURCE,
+
+    def error(code: str, key: str | None, message: str, remedy: str) -> None:
+        found.append(_finding("error", code, message, remedy, line=number, key=key))
+
+    for place, what, key in (("image", "an image", SOURCE_REF), ("text", "a text", SOURCE)):
+        if f"hidden data-{place}=" in page and not record.get(key):
+            error(
+                "no-subject",
+                key,
+                f"the page asks about {what} and this line of the manifest has no `{key}`",
+                "take the page that fits the manifest (gandt template list)",
             )
-        )
-    handed_on = bool(labels) and pre_annotation
-    if not baked and not record.get("labels") and not from_tiles and not handed_on:
-        found.append(
-            _finding(
-                "error",
-                "no-labels",
-                "the page has no labels to offer",
-                "bake them into it (--labels cat,dog), or write a list `labels` into each line",
-            )
-        )
-    return found
-
-
-# ------------------------------------------------------------------------------------------ HTML
-
-
-@dataclass(slots=True)
-class _Page(HTMLParser):
-    forms: int = 0
-    script: bool = False
-    fields: Counter[str] = field(default_factory=Counter)  # text fields by name
-    ticks: set[str] = field(default_factory=set)
-    nameless: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    nested_own_form: bool = False
-    own_form: bool = False
-    bare: list[str] = field(default_factory=list)  # S3 addresses that no browser can load
-    hosts: set[str] = field(default_factory=set)
-    _depth: int = 0
-
-    def __post_init__(self) -> None:
-        HTMLParser.__init__(self)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        if tag == "crowd-form":
-            self.forms += 1
-            self._depth += 1
-        elif tag == _OWN_FORM:
-            self.own_form = True
-            self.nested_own_form = self.nested_own_form or self._depth > 0
-        if tag == "script" and found.get("src") == CROWD_SCRIPT:
-            self.script = True
-        address = found.get(_LOADERS.get(tag, ""), "")
-        if re.match(r"(https?:)?//", address) and not address.startswith(_GRANTED):
-            host = re.sub(r"^(https?:)?//", "", address).split("/")[0]
-            if tag != "img" and host != "assets.crowd.aws":
-                self.hosts.add(host)
-        for name in ("src", "image-src", "href"):
-            if found.get(name, "").startswith("s3://"):
-                self.bare.append(found[name])
-        self._field(tag, found)
-
-    def _field(self, tag: str, found: Mapping[str, str]) -> None:
-        kind = found.get("type", "text").lower()
-        if tag == "input" and kind in _NO_FIELDS:
-            return
-        is_text = tag in _TEXT_FIELDS or (tag == "input" and kind not in _TICKS)
-        if not is_text and tag != "input" and not _WIDGETS.fullmatch(tag):
-            return
-        name = found.get("name", "")
-        said = f"<{tag}>" if tag != "input" else f'<input type="{kind}">'
-        if not name:
-            if not (tag == "crowd-radio-button" or (tag == "input" and self._depth == 0)):
-                self.nameless.append(said)
-        elif self._depth == 0 and tag != _OWN_FORM:
-            self.outside.append(f"{said} named {name!r}")
-        elif is_text:
-            self.fields[name] += 1
-        else:
-            self.ticks.add(name)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "crowd-form" and self._depth:
-            self._depth -= 1
-
-
-def _check_html(page: str) -> list[Finding]:
-    seen = _Page()
-    seen.feed(page)
-    seen.close()
-    found = []
-
-    def error(code: str, message: str, remedy: str) -> None:
-        found.append(_finding("error", code, message, remedy))
-
-    def warning(code: str, message: str, remedy: str) -> None:
-        found.append(_finding("warning", code, message, remedy))
-
-    if not seen.script:
+    if 'hidden data-source="' in page and not _TILE.search(page):
+        source = record.get(SOURCE)
+        tiled = isinstance(source, str) and decode_tiles(source) is not None
         error(
-            "no-script",
-            "the template does not load the crowd elements",
-            f'add <script src="{CROWD_SCRIPT}"></script>',
+            "tiles",
+            SOURCE,
+            "Liquid cannot decode the tiles in `source`, so the page would show no image"
+            if tiled
+            else "the page shows tiles and this line of the manifest has none",
+            "give the job the pre-annotation Lambda, or put the same list under the key `tiles` "
+            "of each line"
+            if tiled
+            else "take the page that fits the manifest (gandt template list)",
         )
-    if seen.forms == 0 and not seen.own_form:
+    if not baked and ' data-labels="' not in page:
         error(
-            "no-form",
-            "there is no <crowd-form>, so nothing could be submitted",
-            "put all fields inside one <crowd-form>",
-        )
-    elif seen.forms > 1:
-        error(
-            "forms",
-            f"there are {seen.forms} <crowd-form> where Ground Truth sends one",
-            "put all fields inside one <crowd-form>",
-        )
-    if seen.nested_own_form:
-        error(
-            "own-form",
-            f"<{_OWN_FORM}> stands inside a <crowd-form> though it brings its own",
-            "take the <crowd-form> away from around it",
-        )
-    if seen.forms and not seen.fields and not seen.ticks and not seen.own_form:
-        error(
-            "no-fields",
-            "the form has no field with a name, so answers would be empty",
-            "give each field a name",
-        )
-    for said, times in Counter(seen.nameless).items():
-        many = f"{times} fields {said} have" if times > 1 else f"the field {said} has"
-        error("no-name", f"{many} no name, so what it holds would be lost", "give it a name")
-    for said in dict.fromkeys(seen.outside):
-        error(
-            "outside",
-            f"the field {said} stands outside the <crowd-form>, so it would be lost",
-            "move it inside",
-        )
-    for name, times in seen.fields.items():
-        if times > 1:
-            warning(
-                "same-name",
-                f"{times} fields are named {name!r}, and only the last would be stored",
-                "give each a name of its own",
-            )
-    for address in dict.fromkeys(seen.bare[:3]):
-        error(
-            "no-access",
-            f"the address {address} reaches the page as it is, and no browser can load it",
-            "write {{ … | grant_read_access }}",
-        )
-    for host in sorted(seen.hosts):
-        warning(
-            "foreign-host",
-            f"the page loads code from {host}; when that host fails, paid work stops",
-            "copy what it loads into the template",
+            "no-labels",
+            None,
+            "the page has no labels to offer",
+            "bake them into it (--labels cat,dog), or write a list `labels` into each line",
         )
     return found

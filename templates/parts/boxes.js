@@ -190,6 +190,7 @@ shortcuts.unshift(
 function load() {
   size = null;
   image = picture(source, "The image to draw on", () => {
+    unloaded = true;
     stage.remove();
     frame.replaceChildren(broken(load));
     alertUser("This image does not load. Try again, or report it with “Can’t answer”.");
@@ -198,6 +199,7 @@ function load() {
     size = { width: image.naturalWidth, height: image.naturalHeight };
     stage.replaceChildren(image);
     frame.replaceChildren(stage);
+    unloaded = false;
     alertUser("");
     fit();
     render();

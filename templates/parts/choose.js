@@ -18,11 +18,12 @@ function show() {
   const frame = el("div", { class: "gt-picture" });
   const fill = () => {
     const image = picture(source, "The image to label", () => {
+      unloaded = true;
       frame.replaceChildren(broken(fill));
       say("The image does not load.");
       alertUser("This image does not load. Try again, or report it with “Can’t answer”.");
     });
-    image.addEventListener("load", () => alertUser(""));
+    image.addEventListener("load", () => { unloaded = false; alertUser(""); });
     const open = () => enlarge(source, "The image to label");
     image.addEventListener("click", open);
     frame.replaceChildren(image, el("button", { type: "button", class: "gt-enlarge", "aria-keyshortcuts": "Space", onclick: open }, "Enlarge"));

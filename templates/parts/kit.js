@@ -72,6 +72,7 @@ $("gt-help").addEventListener("click", showKeys);
 
 // ---- a problem: the way out of a task that cannot be answered
 let submitting = false;
+let unloaded = false;  // whether an image did not load: the likeliest problem then
 let check = () => "";  // each page's own: what is still missing, in one sentence
 let clear = () => {};  // empties the answer's field; a problem is no answer
 let noted = () => "";  // problems with parts of an answer that is complete
@@ -82,15 +83,18 @@ const reasons = {
 }[PAGE.subject];
 
 const problem = (() => {
-  const rows = [...reasons, "Something else"].map((reason, index) =>
-    el("label", { class: "gt-row" }, el("input", { type: "radio", name: "gt-reason", value: reason, checked: index === 0 }), reason));
+  const rows = [...reasons, "Something else"].map((reason) =>
+    el("label", { class: "gt-row" }, el("input", { type: "radio", name: "gt-reason", value: reason }), reason));
   const details = el("textarea", { id: "gt-details", rows: 2, maxlength: 500, placeholder: "Details (optional)", "aria-label": "Details (optional)" });
   const send = el("button", { type: "button", class: "gt-primary", id: "gt-send-problem" }, "Send without an answer");
   const cancel = el("button", { type: "button", onclick: () => box.close() }, "Go back");
   const box = dialog("Why can’t it be answered?", "", el("fieldset", {}, el("legend", { class: "gt-unseen" }, "Reason"), ...rows),
     details, el("div", { class: "gt-actions" }, cancel, send));
+  const radios = [...box.querySelectorAll("input")];
+  const ready = () => { send.disabled = !radios.some((radio) => radio.checked); };
+  for (const radio of radios) radio.addEventListener("change", ready);
   send.addEventListener("click", () => {
-    const reason = box.querySelector("input:checked").value;
+    const reason = radios.find((radio) => radio.checked).value;
     fields("problem").value = details.value.trim() ? reason + ": " + details.value.trim() : reason;
     clear();
     box.close();
@@ -101,11 +105,21 @@ const problem = (() => {
     event.preventDefault();
     send.click();
   });
-  return { open: () => box.showModal() };
+  return {
+    open: () => {
+      if (unloaded && !radios.some((radio) => radio.checked)) radios[0].checked = true;
+      ready();
+      box.showModal();
+    },
+  };
 })();
 $("gt-report").addEventListener("click", () => problem.open());
 
 function finish() {
+  if (typeof form.submit !== "function") {
+    alertUser("This page has not loaded completely, so nothing can be sent yet: load it again.");
+    return;
+  }
   submitting = true;
   form.submit();
   submitting = false;
@@ -211,7 +225,11 @@ function typing(target) {
 }
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]") || typing(event.target)) return;
-  if (onKey.some((handle) => handle(event))) { event.preventDefault(); return; }
+  if (onKey.some((handle) => handle(event))) {
+    event.preventDefault();
+    if (event.target.closest(".gt-bar")) event.target.blur();  // or the next Enter would press that button
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const inControl = event.target.closest && event.target.closest("button, summary, a");
   if (event.key === "?") { event.preventDefault(); showKeys(); }

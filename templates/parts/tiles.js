@@ -105,6 +105,7 @@ function change(changes, remember = true) {
     tiles[at].labels = names;
     tiles[at].problem = problem;
   }
+  alertUser("");  // what is still missing stays marked
   render();
 }
 
@@ -161,7 +162,6 @@ function render() {
   status(done + " of " + tiles.length + " images answered");
   restButton.disabled = done === tiles.length;
   $("gt-undo").disabled = !undo.length;
-  if (done === tiles.length) alertUser("");
 }
 
 function zoom(at) {

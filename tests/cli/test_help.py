@@ -12,7 +12,7 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ("embed", "select", "aggregate", "report", "info", "validate")
+COMMANDS = ("embed", "select", "aggregate", "report", "info", "validate", "template")
 HEAVY = ("torch", "numpy", "faiss", "pyarrow", "scipy", "PIL", "boto3", "rich", "open_clip", "timm")
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from gandt.answers import Answers
+from gandt.groundtruth.responses import read_answers
 from gandt.labeling.render import render_page, task_input
 from gandt.labeling.templates import bake, read_template
 
@@ -21,6 +23,7 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--force-prefers-reduced-motion",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no test leaves this machine
 )
 
 
@@ -42,6 +45,18 @@ def driver() -> Iterator[Any]:
 class Desk:
     """One worker at one page."""
 
+    # as WebDriver numbers the keys
+    ENTER, TAB, SPACE, ESCAPE, BACKSPACE, DELETE = (
+        "\ue007",
+        "\ue004",
+        " ",
+        "\ue00c",
+        "\ue003",
+        "\ue017",
+    )
+    LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+    SHIFT, CONTROL, ALT = "\ue008", "\ue009", "\ue00a"
+
     def __init__(self, driver: Any, folder: Path) -> None:
         self.driver, self.folder, self.pages = driver, folder, 0
         self.size(1280, 800)
@@ -54,6 +69,7 @@ class Desk:
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch},
         )
+        self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
 
     def dark(self, on: bool) -> None:
         features = [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]
@@ -68,14 +84,17 @@ class Desk:
         pre_annotation: bool = True,
         baked: Mapping[str, Any] | None = None,
         action: str | None = None,
+        nonce: str | None = None,
+        stand_in: bool = True,
         address: Callable[[str], str] | None = None,
     ) -> None:
         page = render_page(
             bake(read_template(name), **(baked or {})),
             task_input(record, labels=labels, pre_annotation=pre_annotation),
             grant_read_access=lambda uri: Path(uri).as_uri() if uri.startswith("/") else uri,
-            stand_in=True,
+            stand_in=stand_in,
             action=action,
+            nonce=nonce,
         )
         self.pages += 1
         file = self.folder / f"{name}-{self.pages}.html"
@@ -152,6 +171,16 @@ class Desk:
 
     # ----------------------------------------------------------------------------- the result
 
+    def touch(self, *places: tuple[float, float]) -> None:
+        """Put a finger down, move it from place to place on the page, and lift it."""
+        for number, (x, y) in enumerate(places):
+            kind = "touchMove" if number else "touchStart"
+            point = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+            self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", point)
+        self.driver.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []}
+        )
+
     @property
     def answers(self) -> list[dict[str, Any]]:
         return list(self.js("return window.sent"))
@@ -163,11 +192,8 @@ class Desk:
 
     @property
     def alert(self) -> str:
-        return str(
-            self.js(
-                "const a = document.getElementById('gt-alert'); return a.hidden ? '' : a.textContent"
-            )
-        )
+        box = self.find("#gt-alert")
+        return str(box.text) if box.is_displayed() else ""
 
     def errors(self) -> list[str]:
         """What the console complained about; missing pictures are no fault of the page."""
@@ -198,23 +224,31 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return paths
 
 
-def worker_response(folder: Path, answers: Sequence[Mapping[str, object]]) -> str:
-    """Write answers as Ground Truth does for the first object of a job; gives the job's folder."""
-    place = folder / "job" / "annotations" / "worker-response" / "iteration-1" / "0"
-    place.mkdir(parents=True, exist_ok=True)
-    submissions = [
-        {
-            "answerContent": answer,
-            "submissionTime": f"2026-03-05T09:12:{number:02d}.000Z",
-            "workerId": f"private.eu-west-1.{number:016x}",
-        }
-        for number, answer in enumerate(answers)
-    ]
-    (place / "2026-03-05_09-13-00.json").write_text(json.dumps({"answers": submissions}))
-    return str(folder / "job")
+class Reader:
+    """What G&T makes of answers: they are stored as Ground Truth stores them, and read back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self, record: Mapping[str, object], *answers: Mapping[str, object], **settings: Any
+    ) -> Answers:
+        place = self.folder / "job" / "annotations" / "worker-response" / "iteration-1" / "0"
+        place.mkdir(parents=True, exist_ok=True)
+        submissions = [
+            {
+                "answerContent": answer,
+                "submissionTime": f"2026-03-05T09:12:{number:02d}.000Z",
+                "workerId": f"private.eu-west-1.{number:016x}",
+            }
+            for number, answer in enumerate(answers)
+        ]
+        (place / "2026-03-05_09-13-00.json").write_text(json.dumps({"answers": submissions}))
+        manifest = self.folder / "input.manifest"
+        manifest.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        return read_answers([str(self.folder / "job")], manifest=str(manifest), **settings)
 
 
-def manifest(folder: Path, record: Mapping[str, object]) -> str:
-    path = folder / "input.manifest"
-    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
-    return str(path)
+@pytest.fixture
+def read(tmp_path: Path) -> Reader:
+    return Reader(tmp_path)

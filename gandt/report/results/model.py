@@ -1,4 +1,4 @@
-"""What a results report shows, free of where it was read: the nouns of `gandt.report.results.write`.
+"""What a results report shows, free of where it was read: the nouns of this room.
 
 `source` fills these from an output manifest or the folder of a round, `facts`
 counts them, and the page and the PDF draw them. Standard library only.
