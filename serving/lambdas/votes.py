@@ -187,7 +187,8 @@ def _field(name: str, value: object) -> _Field | None:
         if _NESTED & set(value):
             return _Field("nested", (), widget=True)
         if "labels" in value or isinstance(value.get("label"), list):
-            return _Field("multi", _listed(value.get("labels", value.get("label"))), widget=crowd)
+            chosen = value.get("labels", value.get("label"))
+            return _Field("multi", _listed(chosen), widget=crowd or isinstance(chosen, dict))
         if "label" in value:
             return _Field("single", [value["label"]], widget=True)
         if value and all(isinstance(tick, bool) for tick in value.values()):

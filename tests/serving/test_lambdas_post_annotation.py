@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gandt.serving.lambdas import payload, post_annotation
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gandt.errors import AnswerError, StorageError
 from gandt.groundtruth.output import read_output
 from gandt.groundtruth.responses import read_answers
-from gandt.serving.lambdas import payload, post_annotation
 
 FOLDER = "out/Event Tiles-1/annotations/consolidated-annotation"
 KEY = f"{FOLDER}/consolidation-request/iteration-1/2024-03-05_11:04:59.json"
@@ -500,6 +502,14 @@ def test_an_answer_beyond_lambdas_limit_moves_its_largest_parts_to_s3(
     assert len(json.dumps(labels)) < post_annotation.MAX_RESPONSE
 
 
+def test_what_is_written_is_encrypted_with_the_key_of_the_job(consolidate: Consolidate) -> None:
+    key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd"
+    labels = consolidate([large("0", 6_000_000)], kmsKeyId=key)
+    bucket, name = payload.parse_uri(labels["0"]["worker-response-ref"])
+    written = payload.client().head_object(Bucket=bucket, Key=name)
+    assert (written["ServerSideEncryption"], written["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
 def test_where_s3_refuses_the_payload_itself_is_named(
     consolidate: Consolidate, bucket: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -575,3 +585,49 @@ def test_nothing_is_logged_about_a_good_batch(
     with caplog.at_level(logging.INFO, logger="gandt"):
         consolidate([entry("0", chose(ANN, "a"))])
     assert not caplog.records
+
+
+# ---------------------------------------------------------------------------------- any payload
+
+scalars = st.none() | st.booleans() | st.integers(-3, 99) | st.floats() | st.text(max_size=4)
+anything = st.recursive(
+    scalars,
+    lambda part: (
+        st.lists(part, max_size=2) | st.dictionaries(st.text(max_size=3), part, max_size=2)
+    ),
+    max_leaves=4,
+)
+contents = st.dictionaries(
+    st.sampled_from(["category", "labels-0", "labels-1", "crowd-x", "annotatedResult"]),
+    anything | st.fixed_dictionaries({"label": anything}) | anything.map(json.dumps),
+    max_size=2,
+).map(json.dumps)
+annotations = anything | st.fixed_dictionaries(
+    {
+        "workerId": st.sampled_from([ANN, BOB, None]) | anything,
+        "annotationData": anything | st.fixed_dictionaries({"content": contents | anything}),
+    }
+)
+entries = anything | st.fixed_dictionaries(
+    {
+        "datasetObjectId": st.sampled_from(["0", "1", 2]) | anything,
+        "dataObject": anything | st.fixed_dictionaries({"content": anything.map(json.dumps)}),
+        "annotations": st.lists(annotations, max_size=3) | anything,
+    }
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batch=st.lists(entries, max_size=3), categories=anything)
+def test_whatever_the_payload_holds_good_objects_get_their_label(
+    consolidate: Consolidate, batch: list[object], categories: object
+) -> None:
+    good = entry("good", chose(ANN, "a"), chose(BOB, "a"))
+    categories = [*categories, "a"] if isinstance(categories, list) else None
+    labels = consolidate([*batch, good], labelCategories=categories)
+    assert without_answers(labels["good"]) == {"label": "a", "confidence": 1.0, "votes": 2}
+    for found in batch:
+        if isinstance(found, dict) and found.get("datasetObjectId") in ("0", "1"):
+            sent = found["annotations"]
+            kept = labels[found["datasetObjectId"]]["responses"]
+            assert len(kept) >= (len(sent) if isinstance(sent, list) else 0)
