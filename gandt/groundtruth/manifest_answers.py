@@ -95,9 +95,12 @@ def _attribute(reading: Reading, uri: str, asked: dict[int, AskedTask]) -> str |
 
 
 def _reference(record: dict[str, object], attribute: str) -> str | None:
-    metadata = record.get(f"{attribute}-metadata")
-    value = metadata.get(_REFERENCE) if isinstance(metadata, dict) else None
-    return value if isinstance(value, str) and storage.is_remote(value) else None
+    # The service names it in the metadata, our post-annotation Lambda in the label.
+    for holder in (record.get(attribute), record.get(f"{attribute}-metadata")):
+        value = holder.get(_REFERENCE) if isinstance(holder, dict) else None
+        if isinstance(value, str) and storage.is_remote(value):
+            return value
+    return None
 
 
 def _place(uri: str, folder: JobFolder | None) -> str:

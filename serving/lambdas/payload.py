@@ -13,9 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from gandt.serving.lambdas.json_text import brief, decode, sendable
-
 from gandt.errors import AnswerError, StorageError
+from gandt.serving.lambdas.json_text import brief, decode, sendable
 
 if TYPE_CHECKING:
     from typing import Any

@@ -15,9 +15,8 @@ documentation and service and is not looked at.
 
 from __future__ import annotations
 
-from gandt.serving.lambdas.json_text import brief, decode, sendable
-
 from gandt.errors import ManifestError
+from gandt.serving.lambdas.json_text import brief, decode, sendable
 
 __all__ = ["handler"]
 

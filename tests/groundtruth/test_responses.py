@@ -537,13 +537,14 @@ class TestOutputManifests:
             (pool(0), A, "good")
         }
 
-    def test_a_reference_leads_to_the_response(self, new_job: Callable) -> None:
+    @pytest.mark.parametrize("holder", ["metadata", "label"])
+    def test_a_reference_leads_to_the_response(self, new_job: Callable, holder: str) -> None:
+        """The service puts it into the metadata, our Lambda handler into the label."""
         place = "annotations/worker-response/iteration-1/0/2024-03-05_09:15:00.json"
         job = new_job(1).answer(0, A, chosen("Cat")).write()
-        uri = f"s3://gt-demo/out/Event-1/{place}"
-        job.put(
-            "manifests/output/output.manifest", self.line(0, {}, **{"worker-response-ref": uri})
-        )
+        named = {"worker-response-ref": f"s3://gt-demo/out/Event-1/{place}"}
+        line = self.line(0, {}, **named) if holder == "metadata" else self.line(0, named)
+        job.put("manifests/output/output.manifest", line)
         assert rows(read_answers([f"{job.uri}/manifests/output/output.manifest"])) == {
             (pool(0), A, "Cat")
         }

@@ -7,9 +7,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from gandt.serving.lambdas.consensus import consensus
-from gandt.serving.lambdas.reliability import parse, weights
-from gandt.serving.lambdas.votes import NoVote, read_vote, spell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +16,9 @@ from gandt.groundtruth.answer_labels import read_label
 from gandt.groundtruth.class_names import ClassNames
 from gandt.groundtruth.label_values import LeftOut
 from gandt.groundtruth.responses import read_answers
+from gandt.serving.lambdas.consensus import consensus
+from gandt.serving.lambdas.reliability import parse, weights
+from gandt.serving.lambdas.votes import NoVote, read_vote, spell
 
 WORKERS = [f"w{number}" for number in range(6)]
 names = st.sampled_from(["a", "b", "c", "d"])

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gandt.serving.lambdas import payload, post_annotation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gandt.errors import AnswerError, StorageError
 from gandt.groundtruth.output import read_output
 from gandt.groundtruth.responses import read_answers
+from gandt.serving.lambdas import payload, post_annotation
 
 FOLDER = "out/Event Tiles-1/annotations/consolidated-annotation"
 KEY = f"{FOLDER}/consolidation-request/iteration-1/2024-03-05_11:04:59.json"

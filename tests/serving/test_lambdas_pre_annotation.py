@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from gandt.serving.lambdas.pre_annotation import handler
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.errors import ManifestError
 from gandt.labeling.render import task_input
+from gandt.serving.lambdas.pre_annotation import handler
 
 TILES = [
     {
