@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gandt.aggregation import votes as votes_module
 from gandt.aggregation.encode import encode
+from gandt.aggregation.single import aggregate_single
 from gandt.aggregation.votes import (
     agreement_weights,
     count_votes,
@@ -110,3 +111,20 @@ def test_another_agreeing_vote_never_lowers_a_share(votes: list[int], drawn: st.
     if before.sum() > 0:
         assert shares_of(after)[0, label] >= shares_of(before)[0, label] - 1e-12
     assert smoothed(after).sum() == pytest.approx(1)
+
+
+def test_majority_is_that_of_cleanlab() -> None:
+    """Their `get_majority_vote_label` takes a matrix of tasks and workers, NaN where unanswered."""
+    multiannotator = pytest.importorskip("cleanlab.multiannotator")
+    rng = np.random.default_rng(5)
+    matrix = rng.integers(0, 3, (200, 7)).astype(float)
+    matrix[rng.random(matrix.shape) < 0.3] = np.nan
+    counts = np.stack([(matrix == label).sum(axis=1) for label in range(3)], axis=1)
+    order = np.sort(counts, axis=1)
+    # Ties are settled by different rules, and every class has to be somebody's answer.
+    matrix = matrix[order[:, -1] > order[:, -2]]
+    theirs = multiannotator.get_majority_vote_label(matrix)
+    tasks, workers = np.nonzero(~np.isnan(matrix))
+    answers = {"task": tasks, "worker": workers, "label": matrix[tasks, workers].astype(int)}
+    ours = aggregate_single(encode(answers, classes=["0", "1", "2"]), method="majority")
+    assert ours.probabilities.argmax(axis=1).tolist() == theirs.tolist()
