@@ -181,7 +181,7 @@ def apply_model(
     return single, columns, note
 
 
-def disagreements(columns: Mapping[str, Sequence[Any]]) -> npt.NDArray[np.int64]:
+def disagreements(columns: Mapping[str, Any]) -> npt.NDArray[np.int64]:
     """Rows where consensus and model differ, the surest pair first.
 
     Parameters

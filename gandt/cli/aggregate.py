@@ -181,6 +181,7 @@ def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:
     lines += _labels(outcome)
     if consensus.gold.get("tasks"):
         lines.append(("gold", _gold(consensus.gold)))
+    lines += _disagreements(outcome)
     lines += _flagged(outcome)
     lines += _oddities(answers.oddities)
     if answers.oddities:
@@ -215,6 +216,23 @@ def _gold(gold: dict[str, float]) -> str:
     if gold.get("accuracy") is not None:
         text += f", of which the workers alone give {gold['accuracy']:.1%}"
     return text
+
+
+def _disagreements(outcome: Outcome) -> list[tuple[str, str]]:
+    labels = outcome.consensus.labels
+    rows = outcome.disagreements()
+    if not rows:
+        return []
+    lines = [("model", f"differs from the people on {count(len(rows), 'task')}; the surest first")]
+    for row in rows[:SHOWN]:
+        people, model = (
+            f"{labels[f'{who}_label'][row]} {labels[f'{who}_confidence'][row]:.2f}"
+            for who in ("plain", "model")
+        )
+        lines.append(("", f"{labels['task'][row]}: people {people}, model {model}"))
+    if len(rows) > SHOWN:
+        lines.append(("", f"… and {len(rows) - SHOWN:,} more; model_label in labels.csv"))
+    return lines
 
 
 def _flagged(outcome: Outcome) -> list[tuple[str, str]]:

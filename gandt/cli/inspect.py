@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gandt.cli.output import note, print_json
+from gandt.cli.output import count, note, print_json
 
 __all__ = ["INFO_EXAMPLE", "VALIDATE_EXAMPLE", "info", "validate"]
 
@@ -107,7 +107,8 @@ def _validate_template(file: str, manifest: str | None, strict: bool, json: bool
         for finding in findings:
             typer.echo(str(finding))
         warnings = len(findings) - errors
-        typer.echo(f"{errors} errors, {warnings} warnings" if findings else "no problem found")
+        verdict = f"{count(errors, 'error')}, {count(warnings, 'warning')}"
+        typer.echo(verdict if findings else "no problem found")
     if failed:
         raise typer.Exit(1)
 

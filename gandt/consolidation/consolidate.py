@@ -17,6 +17,7 @@ import numpy as np
 
 from gandt import storage
 from gandt.aggregation import Consensus, aggregate
+from gandt.aggregation.model_rater import disagreements
 from gandt.answers import Answers, Kind, Label
 from gandt.consolidation.round_folder import ROUND_FILES, write_round
 from gandt.errors import UsageError
@@ -58,6 +59,11 @@ class Outcome:
     answers: Answers
     relabel: int  # tasks that are not certain
     notes: tuple[str, ...]
+
+    def disagreements(self) -> list[int]:
+        """Rows of the labels on which the index differs from the people, the surest first."""
+        labels = self.consensus.labels
+        return disagreements(labels).tolist() if "model_label" in labels else []
 
     def summary(self) -> dict[str, object]:
         """Numbers and notes, as `summary.json` holds them."""

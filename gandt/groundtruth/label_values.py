@@ -244,7 +244,7 @@ def _span(part: object) -> Span:
 
 
 def _mask(value: object) -> Mask:
-    """Draw the run lengths that `Mask.as_json` writes."""
+    """Draw the run lengths that `Mask.as_json` writes, or COCO's compressed spelling of them."""
     refused = LeftOut("unreadable", f"{brief(value)} is not a mask with size, classes and counts")
     if not isinstance(value, dict):
         raise refused
@@ -259,6 +259,11 @@ def _mask(value: object) -> Mask:
         raise refused
     pixels = np.zeros((sides[0], sides[1]), np.uint8)
     for name, runs in counts.items():
+        if isinstance(runs, str):
+            try:
+                runs = rle.from_coco_string(runs)
+            except AnswerError:
+                raise refused from None
         if name not in classes or not isinstance(runs, list):
             raise refused
         if not all(type(run) is int and 0 <= run <= pixels.size for run in runs):

@@ -25,7 +25,6 @@ from gandt.errors import AnswerError, UsageError
 __all__ = [
     "DecodedMask",
     "decode_output_mask",
-    "decode_worker_mask",
     "default_colors",
     "encode_mask",
     "examine_output_mask",
@@ -72,17 +71,6 @@ class DecodedMask:
                 f"the mask was {width} x {height} pixels and was brought to the image's size"
             )
         return "; ".join(said) or None
-
-
-def decode_worker_mask(
-    label_mappings: Mapping[str, object],
-    png: bytes,
-    *,
-    width: int | None = None,
-    height: int | None = None,
-) -> Mask:
-    """Read a worker's mask; see `examine_worker_mask`, which also says what was odd about it."""
-    return examine_worker_mask(label_mappings, png, width=width, height=height).mask
 
 
 def examine_worker_mask(

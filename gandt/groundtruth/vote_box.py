@@ -72,7 +72,9 @@ class VoteBox:
 
     def note(self, kind: str, where: str, reason: str) -> None:
         """Count something odd."""
-        self.oddities.append(Oddity(kind, printable(where), printable(reason)))
+        # Errors of storage and tables begin with the place, which is said already.
+        bare = reason.removeprefix(where).lstrip(":, ")
+        self.oddities.append(Oddity(kind, printable(where), printable(bare)))
 
     def note_unclear(self, error: SeveralFields) -> None:
         """Remember between which fields an answer leaves the choice."""

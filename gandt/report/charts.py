@@ -10,7 +10,6 @@ nothing, labels at the marks in place of a legend to look up.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -144,8 +143,3 @@ def cut(text: str, size: float, width: float) -> tuple[str, str]:
     """Give the text as it fits, and the whole of it where it does not."""
     short = fit(text, size, width)
     return short, "" if short == " ".join(text.split()) else text
-
-
-def share_ticks(step: float = 0.25) -> Sequence[float]:
-    """Ticks of an axis from 0 to 1."""
-    return [n * step for n in range(round(1 / step) + 1)]

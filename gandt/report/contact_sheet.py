@@ -9,8 +9,6 @@ the seed that it resembles most, and its near-copies. The idea is the photograph
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -33,6 +31,7 @@ from gandt.report.contact_sheet_parts import (
     seed_strip,
 )
 from gandt.report.contact_sheet_style import STYLE
+from gandt.report.page_head import page_head
 from gandt.report.thumbnails import Thumbnail, make_thumbnail
 from gandt.types import Candidate, SeedSet, Selection
 
@@ -130,11 +129,6 @@ def _page(
 ) -> str:
     anchors = seed_anchors(seeds)
     style = STYLE + inset_rules(selection, anchors, seed_pictures)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     labels = [candidate.label for candidate in selection.candidates]
     classes = list(dict.fromkeys((*selection.classes, *labels)))
     contrast = [name for name in seeds.classes if name not in classes]
@@ -148,16 +142,7 @@ def _page(
     ]
     return "\n".join(
         [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="referrer" content="no-referrer">',
-            f"<title>{safe(title)}</title>",
-            f"<style>{style}</style>",
-            "</head>",
+            *page_head(title, style),
             "<body>",
             "<header>",
             '<p class="eyebrow">G&amp;T contact sheet</p>',

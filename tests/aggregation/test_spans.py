@@ -144,10 +144,9 @@ def test_ends_that_cross_fall_back_to_a_span_that_was_drawn() -> None:
     assert best.start < best.end
 
 
-def test_the_answers_of_a_real_job_are_read(data_folder: Path) -> None:
-    sample = data_folder.parent / "reference" / "samples" / "worker-response.ner.json"
-    if not sample.is_file():
-        pytest.skip(f"no sample of worker responses at {sample}")
+def test_the_answers_of_a_job_are_read() -> None:
+    golden = Path(__file__).parents[1] / "groundtruth" / "golden" / "answers"
+    sample = golden / "worker-response.ner.json"
     rows = []
     for answer in json.loads(sample.read_text())["answers"]:
         entities = answer["answerContent"]["crowd-entity-annotation"]["entities"]

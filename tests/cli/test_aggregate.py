@@ -151,3 +151,21 @@ def test_a_report_of_the_round(say: Say, answers: Path, name: str) -> None:
     assert out.startswith(f"{name}: 6 labels")
     head = (answers.parent / name).read_bytes()[:15].lower()
     assert head.startswith(b"<!doctype html" if name.endswith("html") else b"%pdf-")
+
+
+def test_where_the_index_differs_from_the_people_is_said(say: Say, project: Path) -> None:
+    """All three take one red picture for another color; the vectors of the rest tell otherwise."""
+    lines = ["task,worker,label"]
+    for number in range(60):
+        label = "red" if number % 3 == 0 and number != 30 else "other"
+        lines += [f"{project}/pool/{number:03}.png,{who},{label}" for who in ("ann", "ben", "cleo")]
+    (project / "said.csv").write_text("\n".join(lines) + "\n")
+    out, err = say("aggregate", "said.csv", "--index", "pool.index", "--out", "r/")
+    assert "differs from the people on 1 task" in out
+    assert f"{project}/pool/030.png: people other" in out and "model red" in out
+    assert "a probe on pool.index predicted 60 of 60 tasks" in err
+
+
+def test_an_index_with_few_of_the_images_is_left_aside(say: Say, answers: Path) -> None:
+    _, err = say("aggregate", "answers.csv", "--index", "pool.index")
+    assert "pool.index holds 6 of the 6 labeled images, too few to learn from" in err

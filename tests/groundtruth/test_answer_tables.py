@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gandt import rle
 from gandt.answers import KINDS, Answers, Box, Kind, Label, Mask, Span
 from gandt.errors import AnswerError, UsageError
 from gandt.groundtruth.answer_tables import read_gold
@@ -291,11 +292,19 @@ class TestParseLabel:
             ("mask", {"size": [2, 2], "classes": ["BACKGROUND", "x"], "counts": {"x": [9]}}),
             ("mask", {"size": [2, 2], "classes": ["BACKGROUND", "x"], "counts": {"x": [-4, 8]}}),
             ("mask", {"size": [10**9, 10**9], "classes": ["BACKGROUND"], "counts": {}}),
+            ("mask", {"size": [2, 2], "classes": ["BACKGROUND", "x"], "counts": {"x": "~"}}),
         ],
     )
     def test_what_is_not_of_the_kind_is_refused(self, kind: Kind, value: object) -> None:
         with pytest.raises(LeftOut):
             parse_label(kind, value)
+
+    def test_both_spellings_of_run_lengths_are_the_same_mask(self) -> None:
+        pixels = np.array([[0, 1, 1], [0, 0, 1]], np.uint8)
+        written = Mask(pixels, ("BACKGROUND", "x")).as_json()
+        assert written["counts"] == {"x": [2, 1, 1, 2]}
+        compressed = {**written, "counts": {"x": rle.to_coco_string([2, 1, 1, 2])}}
+        assert parse_label("mask", compressed) == parse_label("mask", written)
 
     def test_an_unknown_kind_is_a_wrong_call(self) -> None:
         with pytest.raises(UsageError):

@@ -17,7 +17,6 @@ from gandt.answers import BACKGROUND, Mask
 from gandt.errors import AnswerError, UsageError
 from gandt.groundtruth.mask_images import (
     decode_output_mask,
-    decode_worker_mask,
     default_colors,
     encode_mask,
     examine_output_mask,
@@ -36,7 +35,7 @@ def png(rows: list[list[tuple[int, ...]]], mode: str = "RGB") -> bytes:
 
 
 def test_a_workers_mask_is_read_by_its_colors() -> None:
-    mask = decode_worker_mask(MAPPINGS, png([[WHITE, GREEN], [BLUE, WHITE]]))
+    mask = examine_worker_mask(MAPPINGS, png([[WHITE, GREEN], [BLUE, WHITE]])).mask
     assert mask.classes == CLASSES
     assert mask.pixels.tolist() == [[0, 1], [2, 0]]
     assert mask.confidence is None
@@ -48,7 +47,7 @@ def test_the_layout_of_channels_does_not_matter(mode: str) -> None:
     image = Image.fromarray(np.array([[WHITE, GREEN], [BLUE, WHITE]], np.uint8))
     palette = image.convert("P", palette=Image.Palette.ADAPTIVE) if mode == "P" else None
     (palette or image.convert(mode)).save(data, "PNG")
-    assert decode_worker_mask(MAPPINGS, data.getvalue()).pixels.tolist() == [[0, 1], [2, 0]]
+    assert examine_worker_mask(MAPPINGS, data.getvalue()).mask.pixels.tolist() == [[0, 1], [2, 0]]
 
 
 def test_transparent_pixels_are_background() -> None:
@@ -78,7 +77,7 @@ def test_a_mask_of_another_size_is_brought_to_the_images() -> None:
 
 def test_a_background_of_its_own_color() -> None:
     black = {BACKGROUND: {"color": "#000"}, **MAPPINGS}
-    mask = decode_worker_mask(black, png([[(0, 0, 0), GREEN, WHITE]]))
+    mask = examine_worker_mask(black, png([[(0, 0, 0), GREEN, WHITE]])).mask
     assert mask.classes == CLASSES
     assert mask.pixels.tolist() == [[0, 1, 0]]
 
@@ -86,27 +85,27 @@ def test_a_background_of_its_own_color() -> None:
 @pytest.mark.parametrize("color", [None, "green", "#12345", "#gggggg", 7])
 def test_a_label_without_a_color_is_refused(color: object) -> None:
     with pytest.raises(AnswerError, match="'house' has the color"):
-        decode_worker_mask({"house": {"color": color}}, png([[GREEN]]))
+        examine_worker_mask({"house": {"color": color}}, png([[GREEN]]))
 
 
 def test_colors_that_cannot_be_told_apart_are_refused() -> None:
     with pytest.raises(AnswerError, match="the same color"):
-        decode_worker_mask({"a": {"color": "#2ca02c"}, "b": {"color": "#2CA02C"}}, png([[GREEN]]))
+        examine_worker_mask({"a": {"color": "#2ca02c"}, "b": {"color": "#2CA02C"}}, png([[GREEN]]))
     with pytest.raises(AnswerError, match="white like the background"):
-        decode_worker_mask({"a": {"color": "#fff"}}, png([[GREEN]]))
+        examine_worker_mask({"a": {"color": "#fff"}}, png([[GREEN]]))
 
 
 @pytest.mark.parametrize("data", [b"", b"no image", png([[GREEN]])[:40]])
 def test_bytes_that_are_no_image_are_refused(data: bytes) -> None:
     with pytest.raises(AnswerError, match="cannot be read as an image"):
-        decode_worker_mask(MAPPINGS, data)
+        examine_worker_mask(MAPPINGS, data)
 
 
 def test_an_image_beyond_all_limits_is_not_decoded() -> None:
     stream = io.BytesIO()
     Image.new("1", (20_000, 8_000)).save(stream, "PNG")
     with pytest.raises(AnswerError, match="20000 x 8000"):
-        decode_worker_mask(MAPPINGS, stream.getvalue())
+        examine_worker_mask(MAPPINGS, stream.getvalue())
 
 
 def test_a_photograph_in_place_of_a_mask_is_counted() -> None:
@@ -160,14 +159,10 @@ def test_masks_that_could_not_be_read_again_are_not_written() -> None:
         encode_mask(Mask(pixels[:0], CLASSES))
 
 
-def test_an_output_manifest_gives_what_its_mask_needs(data_folder: Path) -> None:
-    sample = (
-        data_folder.parent / "reference" / "samples" / "output.manifest.semantic-segmentation.jsonl"
-    )
-    if not sample.is_file():
-        pytest.skip(f"no sample of an output manifest at {sample}")
-    line = json.loads(sample.read_text().splitlines()[0])
-    color_map = line["parts-ref-metadata"]["internal-color-map"]
+def test_an_output_manifest_gives_what_its_mask_needs() -> None:
+    lines = (Path(__file__).parent / "golden" / "output.others.manifest").read_text().splitlines()
+    metadata = (json.loads(line).get("parts-ref-metadata", {}) for line in lines)
+    color_map = next(found["internal-color-map"] for found in metadata if found)
     mask = decode_output_mask(png([[WHITE, GREEN]]), color_map)
     assert mask.classes == (BACKGROUND, "house")
     assert mask.pixels.tolist() == [[0, 1]]
@@ -195,4 +190,4 @@ def test_masks_come_back(pixels: np.ndarray) -> None:
     data, color_map = encode_mask(mask)
     assert decode_output_mask(data, color_map) == mask
     mappings = {entry["class-name"]: {"color": entry["hex-color"]} for entry in color_map.values()}
-    assert decode_worker_mask(mappings, data) == mask  # type: ignore[arg-type]
+    assert examine_worker_mask(mappings, data).mask == mask  # type: ignore[arg-type]

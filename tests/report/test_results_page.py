@@ -419,7 +419,7 @@ def test_a_browser_shows_all_pictures_and_never_scrolls_sideways(
 ) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
-        pytest.skip("no Chromium on this machine")
+        pytest.skip("needs Chromium: apt-get install chromium")
     _, html, _ = write(pets, page_size=1)
     # Chromium's window has a least width, so the page is made narrow inside of it.
     probe = (

@@ -8,14 +8,13 @@ written as it comes, picture by picture.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gandt.report.contact_sheet_parts import plural, safe
 from gandt.report.contact_sheet_style import STYLE
 from gandt.report.gallery import Tile, Tiles
+from gandt.report.page_head import page_head
 from gandt.report.results.model import SOURCE_WORDS, Item, Passed, Results
 from gandt.report.results.page_parts import card, chart_figure, color_rules, table
 from gandt.report.results.plan import Plan
@@ -33,22 +32,9 @@ def page(results: Results, plan: Plan, tiles: Tiles) -> Iterator[str]:
     parts = sections(results)
     writer = _Writer(results, plan, tiles)
     style = STYLE + RESULTS_STYLE + color_rules()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{_digest(style)}'; "
-        f"script-src 'sha256-{_digest(SCRIPT)}'; base-uri 'none'; form-action 'none'"
-    )
     yield "\n".join(
         [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="referrer" content="no-referrer">',
-            f"<title>{safe(name)}</title>",
-            f"<style>{style}</style>",
-            "</head>",
+            *page_head(name, style, SCRIPT),
             "<body>",
             '<a class="skip" href="#main">Skip to the results</a>',
             "<header>",
@@ -192,10 +178,6 @@ class _Writer:
 
 
 # ---------------------------------------------------------------------------------- pieces
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _open(name: str, heading: str, words: str) -> str:
