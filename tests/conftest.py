@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 # Read once at import by the hub's client: no test waits for a network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-# Timings on shared machines say nothing; what is slow shows in --durations.
-settings.register_profile(
-    "gandt", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+# Timings on shared machines say nothing; what is slow shows in --durations. Every run sees the same
+# examples; `--hypothesis-profile explore` looks for new ones.
+_PROFILE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("gandt", _PROFILE, derandomize=True)
+settings.register_profile("explore", _PROFILE, max_examples=1000)
 settings.load_profile("gandt")
 
 DATA = Path(os.environ.get("GANDT_DATA", Path(__file__).parents[2] / "shared" / "data"))

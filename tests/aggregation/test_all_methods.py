@@ -314,10 +314,12 @@ def test_order_of_rows_and_names_change_nothing(
     def renamed(label: str | None) -> str | None:
         return None if label is None else f"c{classes[int(label[1:])]}"
 
+    # A different rounding may end the passes one earlier or later: the stop is at 1e-5 an answer.
+    near = 1e-3
     others = {row["task"]: row for row in after.labels.rows()}
     for row in before.labels.rows():
         other = others[row["task"]]
-        assert other["confidence"] == pytest.approx(row["confidence"], abs=1e-5)
+        assert other["confidence"] == pytest.approx(row["confidence"], abs=near)
         assert {renamed(label) for label in row["tied"]} == set(other["tied"])
         assert other["votes"] == row["votes"]
         if not row["tied"]:
@@ -327,7 +329,7 @@ def test_order_of_rows_and_names_change_nothing(
     rated = {row["worker"]: row for row in after.workers.rows()}
     for row in before.workers.rows():
         other = rated[str(workers[int(row["worker"])])]
-        assert other["accuracy"] == pytest.approx(row["accuracy"], abs=1e-5)
+        assert other["accuracy"] == pytest.approx(row["accuracy"], abs=near)
         assert other["reliable"] == row["reliable"]
     assert after.alpha == pytest.approx(before.alpha, nan_ok=True)
 
