@@ -17,8 +17,10 @@
     │   └── ModelMismatch   two models would mix in one index
     ├── SeedError           the seeds cannot be used
     ├── ManifestError       a manifest breaks the contract of Ground Truth
-    └── AnswerError         workers' answers cannot be read or made into labels
-        └── LeftOut         one answer does not count; collected as an oddity (groundtruth)
+    ├── AnswerError         workers' answers cannot be read or made into labels
+    │   └── LeftOut         one answer does not count; collected as an oddity (groundtruth)
+    └── JobError            a labeling job cannot be created, watched or fetched
+        └── AwsError        AWS refused a call, or was not reached (aws)
 
 Those with a room in brackets are defined there. A message is one sentence that holds the thing, the
 place and the next step.
@@ -29,6 +31,7 @@ __all__ = [
     "BadImage",
     "GandtError",
     "IndexFolderError",
+    "JobError",
     "ManifestError",
     "MissingExtra",
     "ModelError",
@@ -93,3 +96,7 @@ class ManifestError(GandtError):
 
 class AnswerError(GandtError):
     """Workers' answers cannot be read, or cannot be made into labels."""
+
+
+class JobError(GandtError):
+    """A labeling job of SageMaker Ground Truth cannot be created, watched, stopped or fetched."""

@@ -1,0 +1,1 @@
+"""Labeling jobs of SageMaker Ground Truth: planned, checked, created, watched and fetched."""
