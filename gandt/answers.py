@@ -138,6 +138,9 @@ class Answers:
     tasks: Sequence[str] = ()  # every task that was asked about, in order; answered or not
     classes: tuple[str, ...] = ()  # in the order of the label categories, where they are known
     gold: dict[str, Label] = field(default_factory=dict)  # planted known answers, by task
+    # Labels that the job gave by itself to tasks without answers (automated labeling), each with
+    # the confidence that it states, in (0, 1].
+    machine: dict[str, tuple[Label, float]] = field(default_factory=dict)
     # What the job's manifest says of a task (pass-through keys too); an image of a tiled task has
     # a line of its own here, with its `source-ref`. Empty where no manifest was found.
     lines: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from gandt.cli.output import count, note, print_json
 from gandt.errors import UsageError
 
 if TYPE_CHECKING:
-    from gandt.answers import Oddity
+    from gandt.answers import Answers, Oddity
     from gandt.consolidation.consolidate import Outcome
 
 __all__ = ["AGGREGATE_EXAMPLE", "aggregate"]
@@ -173,6 +173,7 @@ def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:
             f"{len(answers):,} from {count(consensus.workers.num_rows, 'worker')}"
             + (f", {len(answers) / tasks:.1f} a task" if tasks else ""),
         ),
+        *_machine(answers),
         ("method", consensus.method),
         ("certain", f"{certain:,}{share}; {outcome.relabel:,} to ask again{tied}"),
     ]
@@ -190,6 +191,11 @@ def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:
     if outcome.relabel:
         lines.append(("ask again", f"{folder}/relabel.manifest"))
     return lines
+
+
+def _machine(answers: Answers) -> list[tuple[str, str]]:
+    number = len(answers.machine)
+    return [("automatic", f"{count(number, 'task')} labeled by the job itself")] if number else []
 
 
 def _labels(outcome: Outcome) -> list[tuple[str, str]]:

@@ -14,7 +14,16 @@ import typer
 if TYPE_CHECKING:
     from gandt.index.update import Progress
 
-__all__ = ["count", "duration", "note", "print_json", "progress_line", "show_progress", "size"]
+__all__ = [
+    "count",
+    "duration",
+    "note",
+    "print_json",
+    "progress_line",
+    "show_counter",
+    "show_progress",
+    "size",
+]
 
 PLAIN_SECONDS = 10.0  # between progress lines where there is no terminal
 
@@ -89,3 +98,33 @@ def show_progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
                 note(progress_line(progress))
 
         yield plain
+
+
+@contextmanager
+def show_counter(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Count things up to a known number: a live line on a terminal, plain lines elsewhere."""
+    if quiet:
+        yield lambda done, of: None
+        return
+    live = sys.stderr.isatty()
+    every = 0.1 if live else PLAIN_SECONDS
+    last = time.monotonic()
+
+    def show(done: int, of: int) -> None:
+        nonlocal last
+        if time.monotonic() - last < every:
+            return
+        last = time.monotonic()
+        text = f"{done:,} of {of:,} {what}"
+        if live:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+        else:
+            note(text)
+
+    try:
+        yield show
+    finally:
+        if live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

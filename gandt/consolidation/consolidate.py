@@ -19,6 +19,7 @@ from gandt import storage
 from gandt.aggregation import Consensus, aggregate
 from gandt.aggregation.model_rater import disagreements
 from gandt.answers import Answers, Kind, Label
+from gandt.consolidation.machine_labels import with_machine_labels
 from gandt.consolidation.round_folder import ROUND_FILES, write_round
 from gandt.errors import UsageError
 from gandt.groundtruth.augment import default_attribute
@@ -76,6 +77,7 @@ class Outcome:
             "classes": list(consensus.classes),
             "tasks": consensus.labels.num_rows,
             "answers": len(answers),
+            "machine": len(answers.machine),
             "workers": consensus.workers.num_rows,
             "certain": consensus.labels.num_rows - self.relabel,
             "relabel": self.relabel,
@@ -156,6 +158,7 @@ def consolidate(
         notes.append(said)
         if predictions is not None:
             consensus = decide(model=predictions)
+    consensus = with_machine_labels(consensus, answers, min_confidence=options.min_confidence)
     attribute = options.write_attribute or default_attribute(folder, kind=consensus.kind)
     notes += consensus.notes
     outcome = Outcome(

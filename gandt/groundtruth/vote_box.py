@@ -25,6 +25,7 @@ from gandt.groundtruth.answer_times import earlier
 from gandt.groundtruth.asked_tasks import AskedTask, failure_reasons
 from gandt.groundtruth.class_names import ClassNames
 from gandt.groundtruth.label_values import LeftOut, brief, label_of_cell, printable
+from gandt.groundtruth.machine_labels import machine_label
 from gandt.groundtruth.output import label_attributes
 
 __all__ = ["VoteBox"]
@@ -142,7 +143,7 @@ class VoteBox:
         names = self._tasks.texts
         codes = np.asarray(self._columns["task"])[keep]
         answered = {names[code] for code in np.unique(codes)}
-        self._compare_with_asked(answered, attribute)
+        machine = self._compare_with_asked(answered, attribute, settled)
         tasks = [*self.asked, *(name for name in names if name not in self.asked)]
         gold = self._settled_gold(settled, ClassNames(classes), set(tasks))
         labels = [self._labels[i] for i in keep]
@@ -159,6 +160,7 @@ class VoteBox:
             tasks=tasks,
             classes=_with_used(classes, labels),
             gold=gold,
+            machine=machine,
             lines={name: task.line(place) for name, (task, place) in self.asked.items()},
             image_sizes=self.image_sizes,
             oddities=tuple(self.oddities),
@@ -264,24 +266,29 @@ class VoteBox:
             )
         return rows[~np.isin(rows, left_out)]
 
-    def _compare_with_asked(self, answered: set[str], attribute: str | None) -> None:
+    def _compare_with_asked(
+        self, answered: set[str], attribute: str | None, kind: Kind
+    ) -> dict[str, tuple[Label, float]]:
+        """Note what has no answer and why; gives the labels that the job found by itself."""
         failed: set[str] = set()
+        machine: dict[str, tuple[Label, float]] = {}
         for name, (task, _) in self.asked.items():
             record, missing = task.record, name not in answered
-            reasons = failure_reasons(record, attribute)
-            only = attribute is not None or len(label_attributes(record)) == 1
+            of_job = attribute or task.attribute
+            reasons = failure_reasons(record, of_job)
+            only = of_job is not None or len(label_attributes(record)) == 1
             if reasons and (missing or only):
                 if task.where not in failed:
                     failed.add(task.where)
                     rest = "" if missing else " Its answers count all the same."
                     self.note("failed", task.where, f"{brief(name)}: {reasons[-1]}{rest}")
             elif missing:
-                machine = any(
-                    str(metadata.get("human-annotated")).lower() == "no"
-                    for metadata in label_attributes(record).values()
-                )
-                why = "was labeled automatically" if machine else "has no answer that counts"
-                self.note("unanswered", task.where, f"{brief(name)} {why}.")
+                found = machine_label(record, attribute, kind)
+                if isinstance(found, str):
+                    self.note("unanswered", task.where, f"{brief(name)} {found}.")
+                else:
+                    machine[name] = found
+        return machine
 
     def _settled_gold(self, kind: Kind, names: ClassNames, tasks: set[str]) -> dict[str, Label]:
         settled: dict[str, Label] = {}

@@ -7,15 +7,25 @@ task brings labels of its own, those win.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 
 from gandt import storage
 from gandt.errors import StorageError, UsageError
 
-__all__ = ["PAGES", "bake", "baked_labels", "read_stand_in", "read_template"]
+__all__ = [
+    "PAGES",
+    "Example",
+    "bake",
+    "baked_labels",
+    "read_stand_in",
+    "read_template",
+    "signed_source",
+]
 
 # Name of each page, and what it asks.
 PAGES = {
@@ -31,6 +41,15 @@ _SUFFIX = ".liquid.html"
 _SETTINGS = re.compile(r'(<script type="application/json" id="gt-settings">)(.*?)(</script>)', re.S)
 # A label may hold Liquid's own marks or the end of the script; as escapes they are only text.
 _ESCAPED = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&{}%\u2028\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A picture that shows workers what a label means."""
+
+    uri: str
+    label: str
+    good: bool = True  # False: it shows what is not wanted
 
 
 def read_template(name: str) -> str:
@@ -60,9 +79,14 @@ def read_template(name: str) -> str:
         ) from error
 
 
-def read_stand_in() -> str:
-    """Read the script that takes the place of the crowd elements outside Ground Truth."""
-    return (resources.files("gandt.templates") / "crowd-stand-in.js").read_text(encoding="utf-8")
+def read_stand_in(*, widgets: bool = False) -> str:
+    """Read the script that takes the place of the crowd elements outside Ground Truth.
+
+    With `widgets`, also what takes the place of its widgets; our own pages need none.
+    """
+    names = ("crowd-stand-in.js", "crowd-widgets.js") if widgets else ("crowd-stand-in.js",)
+    folder = resources.files("gandt.templates")
+    return "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def bake(
@@ -71,15 +95,16 @@ def bake(
     labels: Sequence[str] = (),
     question: str | None = None,
     instructions: str | None = None,
+    examples: Sequence[Example] = (),
 ) -> str:
-    """Write labels and words into one of our pages; what is not given stays as it was.
+    """Write labels, words and examples into one of our pages; what is not given stays as it was.
 
     Raises
     ------
     UsageError
         Where the template has no place for them, or a label is empty or there twice.
     """
-    if not labels and question is None and instructions is None:
+    if not labels and question is None and instructions is None and not examples:
         return template
     found = _SETTINGS.search(template)
     if found is None:
@@ -100,8 +125,33 @@ def bake(
         f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False).translate(_ESCAPED)}"
         for key, value in settings.items()
     )
-    text = f"{found[1]}{{{inner}}}{found[3]}"
+    text = f"{found[1]}{{{inner}}}{found[3]}" + "".join(map(_example_span, examples))
     return template[: found.start()] + text + template[found.end() :]
+
+
+def _example_span(example: Example) -> str:
+    label = json.dumps(example.label, ensure_ascii=False).translate(_ESCAPED)
+    return (
+        f'\n<span class="gt-example" hidden data-kind="{"good" if example.good else "bad"}" '
+        f'data-src="{signed_source(example.uri)}" data-label="{html.escape(label)}"></span>'
+    )
+
+
+def signed_source(uri: str) -> str:
+    """Write Liquid that gives a worker's browser access to an object named in the template itself.
+
+    Raises
+    ------
+    UsageError
+        Where the name holds both kinds of quotes, or the end of a Liquid tag: Liquid has no
+        escapes.
+    """
+    quote = "'" if "'" not in uri else '"'
+    if quote in uri or "}}" in uri or "%}" in uri:
+        raise UsageError(
+            f"the example {uri} cannot be named in a template: rename it without quotes and braces."
+        )
+    return f"{{{{ {quote}{uri}{quote} | grant_read_access }}}}"
 
 
 def _checked(labels: Sequence[str]) -> list[str]:

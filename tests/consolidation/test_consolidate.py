@@ -151,3 +151,52 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(AnswerError, match=r"empty\.csv"):
         run(tmp_path / "empty.csv", tmp_path / "r")
     assert not (tmp_path / "r").exists()
+
+
+def job_with_machine_labels(folder: Path) -> Path:
+    """Two objects that a person answered, three that the job labeled by itself, one left."""
+    lines = []
+    for number in range(6):
+        record: dict[str, object] = {"source-ref": f"s3://pets/{number}.jpg"}
+        if number in (2, 3, 4):
+            record["pet"] = number % 2
+            record["pet-metadata"] = {
+                "class-name": ["cat", "dog"][number % 2],
+                "confidence": [0.97, 0.91, 0.42][number - 2],
+                "type": "groundtruth/image-classification",
+                "job-name": "labeling-job/pets",
+                "human-annotated": "no",
+                "creation-date": "2026-02-01T10:00:00.000000",
+            }
+        lines.append(json.dumps(record))
+        if number < 2:
+            place = folder / f"annotations/worker-response/iteration-1/{number}"
+            place.mkdir(parents=True)
+            content = {"crowd-image-classifier": {"label": "cat"}}
+            answer = {"answerContent": content, "workerId": "ann", "submissionTime": "2026-02-01"}
+            (place / "2026-02-01_10-00-00.json").write_text(json.dumps({"answers": [answer]}))
+    output = folder / "manifests/output/output.manifest"
+    output.parent.mkdir(parents=True)
+    output.write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_labels_that_the_job_gave_by_itself_are_kept_and_marked(tmp_path: Path) -> None:
+    outcome = run(job_with_machine_labels(tmp_path / "pets"), tmp_path / "round")
+    rows = {row["task"][-5:]: row for row in outcome.consensus.labels.rows()}
+    machine = {name: row for name, row in rows.items() if row["source"] == "machine"}
+    assert {name: (row["label"], row["confidence"]) for name, row in machine.items()} == {
+        "2.jpg": ("cat", 0.97),
+        "3.jpg": ("dog", 0.91),
+        "4.jpg": ("cat", 0.42),
+    }
+    assert [row["certain"] for row in machine.values()] == [True, True, False]
+    assert all(row["votes"] == 0 for row in machine.values())
+    assert outcome.summary()["machine"] == 3
+    assert [oddity.kind for oddity in outcome.answers.oddities] == ["unanswered"]  # 5.jpg
+    output = (tmp_path / "round" / "output.manifest").read_text().splitlines()
+    said = [json.loads(line).get("round-metadata", {}).get("human-annotated") for line in output]
+    assert said == ["yes", "yes", "no", "no", "no", None]
+    relabel = (tmp_path / "round" / "relabel.manifest").read_text().splitlines()
+    again = {json.loads(line)["source-ref"] for line in relabel}
+    assert {"s3://pets/4.jpg", "s3://pets/5.jpg"} <= again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -14,7 +15,15 @@ from hypothesis import strategies as st
 
 from gandt.errors import StorageError, UsageError
 from gandt.labeling.render import render_page
-from gandt.labeling.templates import PAGES, bake, baked_labels, read_stand_in, read_template
+from gandt.labeling.templates import (
+    PAGES,
+    Example,
+    bake,
+    baked_labels,
+    read_stand_in,
+    read_template,
+    signed_source,
+)
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "templates"
@@ -76,6 +85,42 @@ def test_marks_of_liquid_and_html_in_a_label_are_only_text(name: str) -> None:
     page = bake(read_template("tiles"), labels=[name, "x"])
     assert page.count("</script>") == read_template("tiles").count("</script>")
     assert settings(render_page(page, {}, grant_read_access=str))["labels"] == [name, "x"]
+
+
+def shown(page: str) -> list[tuple[str, str, object]]:
+    pattern = (
+        r'<span class="gt-example" hidden data-kind="(\w+)" data-src="(.*?)" '
+        r'data-label="(.*?)"></span>'
+    )
+    return [
+        (kind, html.unescape(source), json.loads(html.unescape(label)))
+        for kind, source, label in re.findall(pattern, page)
+    ]
+
+
+def test_examples_reach_the_worker_signed_and_named() -> None:
+    label = 'a "cat" </script>{{ x }}'
+    page = bake(
+        read_template("image-classification"),
+        labels=[label, "dog"],
+        examples=[
+            Example("s3://b/it's é.jpg", label),
+            Example("s3://b/2.jpg", "Other", good=False),
+        ],
+    )
+    rendered = render_page(
+        page, {"source-ref": "s3://b/x.jpg"}, grant_read_access=lambda uri: f"signed&{uri}"
+    )
+    assert shown(rendered) == [
+        ("good", "signed&s3://b/it's é.jpg", label),
+        ("bad", "signed&s3://b/2.jpg", "Other"),
+    ]
+
+
+def test_an_example_that_liquid_cannot_name_is_refused() -> None:
+    for uri in ("s3://b/'\".jpg", "s3://b/}}.jpg"):
+        with pytest.raises(UsageError, match="rename it"):
+            signed_source(uri)
 
 
 def test_baking_again_keeps_what_is_not_given() -> None:
