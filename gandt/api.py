@@ -169,6 +169,8 @@ def select(
     attribute: str | None = None,
     exclude: Sequence[PathLike] = (),
     other: str = "Other",
+    gold: PathLike | Sequence[PathLike] = (),
+    gold_share: float = 0.1,
     **options: Any,
 ) -> Selection:
     """Choose the images that are worth a person's look.
@@ -190,6 +192,11 @@ def select(
         Manifests, selections and tables whose images are left out.
     other
         The contrast class: its seeds say what is not wanted.
+    gold
+        Images whose labels are known, from the same sources as seeds: some are drawn and asked as
+        well, beyond the budget, so that the answers tell how far each worker is right.
+    gold_share
+        The share of gold images among all that are asked, in (0, 1).
     **options
         Fields of `gandt.selection.select.SelectOptions`: `budget`, `per_class`, `strategy`,
         `min_similarity`, `diversity`, `explore`, `duplicates`, `random_seed`.
@@ -198,7 +205,9 @@ def select(
     ------
     SeedError, IndexFolderError, ModelMismatch, UsageError
     """
-    from gandt.selection.exclude import excluded_rows
+    from gandt.selection.decoys import check_share, plant
+    from gandt.selection.exclude import read_excluded
+    from gandt.selection.gold_set import read_gold_set
     from gandt.selection.seeds import embed_seeds, find_seeds, parse_prompt
     from gandt.selection.select import SelectOptions, select_candidates
 
@@ -206,7 +215,18 @@ def select(
     opened = index if isinstance(index, Index) else open_index(index)
     sources = [seeds] if isinstance(seeds, str | os.PathLike) else list(seeds)
     texts = [parse_prompt(prompt) for prompt in prompts]
+    check_share(gold_share)
+    known = [gold] if isinstance(gold, str | os.PathLike) else list(gold)
     items = find_seeds([os.fspath(source) for source in sources], attribute=attribute)
+    gold_set = None
+    if known:
+        gold_set = read_gold_set(
+            [os.fspath(source) for source in known],
+            opened,
+            classes={item.label for item in items} | {text.label for text in texts},
+            other=other,
+            attribute=attribute,
+        )
     seed_set, unreadable = embed_seeds(
         items,
         texts,
@@ -216,16 +236,22 @@ def select(
         exact=opened.card is not None and opened.card.decoding == "exact",
         max_pixels=MAX_PIXELS,
     )
-    left_out = excluded_rows(opened, [os.fspath(path) for path in exclude])
-    selection = select_candidates(opened, seed_set, chosen, left_out)
+    excluded = read_excluded([os.fspath(path) for path in exclude])
+    left_out = excluded.rows(opened)
+    gold_rows = None if gold_set is None else gold_set.rows(opened)
+    selection = select_candidates(opened, seed_set, chosen, left_out, gold_rows)
     if exclude and not len(left_out):
         selection = selection.with_notes("no image that is to be excluded is in the pool.")
-    if not unreadable:
+    if unreadable:
+        first, reason = unreadable[0]
+        number = "1 seed" if len(unreadable) == 1 else f"{len(unreadable):,} seeds"
+        note = f"{number} left out as unreadable; first: {first}: {reason}."
+        selection = selection.with_notes(note)
+    if gold_set is None or not len(selection):
         return selection
-    first, reason = unreadable[0]
-    number = "1 seed" if len(unreadable) == 1 else f"{len(unreadable):,} seeds"
-    note = f"{number} left out as unreadable; first: {first}: {reason}."
-    return selection.with_notes(note)
+    return plant(
+        selection, gold_set, gold_share, asked_before=excluded, random_seed=chosen.random_seed
+    )
 
 
 def _embedder_of(index: Index, model: str | None, device: str) -> Embedder:

@@ -7,13 +7,14 @@ Busy answers and broken connections are tried again by boto3's standard rules.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from typing import Any
 
 from gandt.errors import JobError, UsageError
 
-__all__ = ["AwsError", "call", "client", "region", "request_shape"]
+__all__ = ["AwsError", "call", "client", "complaints", "region", "request_shape"]
 
 _ATTEMPTS = 6
 _lock = threading.Lock()
@@ -131,6 +132,7 @@ def call(service: str, operation: str, where: str, /, **parameters: Any) -> dict
     return answer
 
 
+@functools.lru_cache(maxsize=16)
 def request_shape(service: str, operation: str) -> Any:
     """Give botocore's model of a request, as of `CreateLabelingJob`; no credentials needed."""
     from botocore.loaders import Loader
@@ -138,6 +140,17 @@ def request_shape(service: str, operation: str) -> Any:
 
     description = Loader().load_service_model(service, "service-2")
     return ServiceModel(description, service).operation_model(operation).input_shape
+
+
+def complaints(service: str, operation: str, parameters: dict[str, Any]) -> tuple[str, ...]:
+    """List what boto3 would refuse of a request before sending it; nothing is sent.
+
+    That is little: no pattern, no maximum and no list of allowed values.
+    """
+    from botocore.validate import ParamValidator
+
+    report = ParamValidator().validate(parameters, request_shape(service, operation))
+    return tuple(report.generate_report().splitlines()) if report.has_errors() else ()
 
 
 def _of_answer(name: str, where: str, code: str, said: str) -> str:

@@ -23,9 +23,11 @@ __all__ = [
     "Embedded",
     "Embedder",
     "FloatArray",
+    "Gold",
     "HalfArray",
     "IntArray",
     "Item",
+    "KnownImage",
     "ModelCard",
     "Neighbors",
     "Pixels",
@@ -198,6 +200,26 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownImage:
+    """An image whose label is known before anybody is asked."""
+
+    uri: str
+    labels: tuple[str, ...]  # one; several where the image is of several classes
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """Known images to plant among the candidates: what workers say of them tells how good they are.
+
+    `share` is of all images asked, candidates and known ones, in (0, 1).
+    """
+
+    images: tuple[KnownImage, ...]  # each once, in the order in which tasks get them
+    share: float
+    random_seed: int = 0  # decides the places
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The candidates of one round, best first within each class, and how they were found."""
 
@@ -206,6 +228,7 @@ class Selection:
     strategy: str
     notes: tuple[str, ...] = ()  # what a person should know, one sentence each
     seeds: SeedSet | None = field(default=None, repr=False)
+    gold: Gold | None = field(default=None, repr=False)  # asked as well, but no candidates
 
     def __len__(self) -> int:
         return len(self.candidates)

@@ -6,8 +6,12 @@ takes a template of one file: change a part, run the script, and both are commit
 `crowd-stand-in.js` takes the place of the crowd elements wherever a page is shown without the
 service.
 
-What a page takes from `task.input` (a line of the manifest, or what a pre-annotation Lambda makes
-of it):
+`widget-<task>.liquid.html` are of another kind: pages of crowd elements for the task types that
+Ground Truth consolidates itself. `gandt.labeling.widgets` fills in their `@@places@@`;
+`crowd-widgets.js` takes the place of their widgets.
+
+What our own pages take from `task.input` (a line of the manifest, or what a pre-annotation Lambda
+makes of it):
 
 - `taskObject`, else `source-ref` or `source`: the image, or the text.
 - of tiles: `taskObject`, else `tiles`: the list of images. Liquid cannot decode the JSON text in
@@ -16,7 +20,7 @@ of it):
 - `question`, `instructions`: text. `positive_examples`, `negative_examples`: a list of images, each
   a URI or `{"source-ref": …, "label": …}`. All of these are optional.
 
-What it answers: hidden fields with JSON text, which `gandt.groundtruth.responses` reads.
+What they answer: hidden fields with JSON text, which `gandt.groundtruth.responses` reads.
 
 - `category`: `{"label": …}` or `{"labels": […]}`
 - `boundingBox`: `{"boundingBoxes": […], "inputImageProperties": {"width", "height"}}`, in pixels

@@ -30,6 +30,9 @@ settings.register_profile("gandt", _PROFILE, derandomize=True)
 settings.register_profile("explore", _PROFILE, max_examples=1000)
 settings.load_profile("gandt")
 
+sys.path.append(str(Path(__file__).parent))  # the stand-ins for S3 and AWS
+pytest_plugins = ["aws_fixtures"]
+
 DATA = Path(os.environ.get("GANDT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -31,6 +31,15 @@ def test_normalize_makes_paths_absolute_and_keeps_links(tmp_path, monkeypatch):
     assert storage.normalize("/pictures/100%25+1.jpg") == "/pictures/100%25+1.jpg"
 
 
+def test_the_start_of_a_file_comes_with_what_it_is(tmp_path):
+    (tmp_path / "x").write_bytes(b"0123456789")
+    assert storage.read_start(tmp_path / "x", 4) == (storage.stat(tmp_path / "x"), b"0123")
+    with pytest.raises(StorageError, match="There is no file"):
+        storage.read_start(tmp_path / "gone", 4)
+    storage.put(tmp_path / "new" / "y", b"bytes", content_type="image/png")
+    assert (tmp_path / "new" / "y").read_bytes() == b"bytes"
+
+
 def test_s3_names_stay_verbatim():
     assert storage.normalize("s3://b/a//../ü +%20.jpg") == "s3://b/a//../ü +%20.jpg"
     assert storage.is_remote("s3://b/k") and not storage.is_remote("/s3/b")

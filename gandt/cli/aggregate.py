@@ -162,6 +162,7 @@ def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:
     consensus, answers = outcome.consensus, outcome.answers
     tasks = consensus.labels.num_rows
     certain = tasks - outcome.relabel
+    asked = tasks - len(answers.machine)  # of people
     folder = out.rstrip("/")
     share = f" ({certain / tasks:.0%})" if tasks else ""
     ties = sum(bool(tie) for tie in consensus.labels["tied"])
@@ -171,7 +172,7 @@ def _lines(outcome: Outcome, out: str) -> list[tuple[str, str]]:
         (
             "answers",
             f"{len(answers):,} from {count(consensus.workers.num_rows, 'worker')}"
-            + (f", {len(answers) / tasks:.1f} a task" if tasks else ""),
+            + (f", {len(answers) / asked:.1f} a task" if asked else ""),
         ),
         *_machine(answers),
         ("method", consensus.method),

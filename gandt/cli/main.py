@@ -18,8 +18,22 @@ from gandt._version import __version__
 from gandt.cli.aggregate import AGGREGATE_EXAMPLE, aggregate
 from gandt.cli.embed import EMBED_EXAMPLE, embed
 from gandt.cli.inspect import INFO_EXAMPLE, VALIDATE_EXAMPLE, info, validate
+from gandt.cli.jobs import (
+    FETCH_EXAMPLE,
+    STATUS_EXAMPLE,
+    STOP_EXAMPLE,
+    WAIT_EXAMPLE,
+    fetch,
+    status,
+    stop,
+    wait,
+)
+from gandt.cli.label import LABEL_EXAMPLE, label
+from gandt.cli.launch import LAUNCH_EXAMPLE, launch
+from gandt.cli.manifest import MANIFEST_EXAMPLE, manifest
 from gandt.cli.report import REPORT_EXAMPLE, report
 from gandt.cli.select import SELECT_EXAMPLE, select
+from gandt.cli.teams import teams
 from gandt.cli.template import template
 from gandt.errors import GandtError
 
@@ -82,6 +96,13 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 for _command, _example in (
     (embed, EMBED_EXAMPLE),
     (select, SELECT_EXAMPLE),
+    (manifest, MANIFEST_EXAMPLE),
+    (label, LABEL_EXAMPLE),
+    (launch, LAUNCH_EXAMPLE),
+    (status, STATUS_EXAMPLE),
+    (wait, WAIT_EXAMPLE),
+    (stop, STOP_EXAMPLE),
+    (fetch, FETCH_EXAMPLE),
     (aggregate, AGGREGATE_EXAMPLE),
     (report, REPORT_EXAMPLE),
     (info, INFO_EXAMPLE),
@@ -90,6 +111,7 @@ for _command, _example in (
     # \b keeps the lines as they are, so that an example can be copied.
     app.command(epilog=f"\b\nExample:\n  {_example}")(_interruptible(_command))
 
+app.add_typer(teams)
 app.add_typer(template)
 
 

@@ -55,7 +55,7 @@ def manifest(
     random_seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Write a manifest of everything in a pool, or of a random sample of it.
+    """Write a manifest of a whole pool, or of a sample.
 
     For a pool that is small enough to be labeled whole, or an unbiased sample to measure with.
     """

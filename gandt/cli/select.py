@@ -10,6 +10,7 @@ from gandt.cli.output import count, note, print_json
 from gandt.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
+    from gandt.groundtruth.manifest import ManifestSummary
     from gandt.types import Selection
 
 __all__ = ["SELECT_EXAMPLE", "select"]
@@ -84,10 +85,30 @@ def select(
             show_default=False,
         ),
     ] = None,
+    gold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Images whose labels are known, in any form that --seeds takes: some are planted "
+            "among the others, beyond the budget, and tell how far each worker is right.",
+            show_default=False,
+        ),
+    ] = None,
+    gold_share: Annotated[
+        float | None,
+        typer.Option(help="Share of gold among all images asked.", show_default="0.1"),
+    ] = None,
     group_size: Annotated[
         int | None,
         typer.Option(min=1, help="Write tiled tasks of so many images.", show_default=False),
     ] = None,
+    tiles_key: Annotated[
+        bool,
+        typer.Option(
+            "--tiles-key/--no-tiles-key",
+            help="Tiled tasks: repeat the images under `tiles`, for pages without a Lambda.",
+        ),
+    ] = True,
     uri_map: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +140,8 @@ def select(
     Writes a Ground Truth manifest and, beside it, a table that says why each image was chosen.
     """
     import gandt
+    from gandt import storage
+    from gandt.groundtruth.gold import write_gold_table
     from gandt.groundtruth.manifest import TaskExamples, write_manifest
     from gandt.groundtruth.uri_map import UriMap
     from gandt.report.selection_table import write_selection_table
@@ -127,6 +150,11 @@ def select(
         raise UsageError(
             "there are no seeds; give --seeds a folder with one folder of images per class, a "
             "table or an output manifest, or --prompt a text."
+        )
+    if gold_share is not None and not gold:
+        raise UsageError(
+            f"--gold-share {gold_share:g} has nothing to take: give --gold the known images, a "
+            "folder with one folder per class or a table with labels."
         )
     if out.endswith("/"):
         raise UsageError(f"--out {out} is a folder; name a file in it, as {out}round1.manifest.")
@@ -140,6 +168,8 @@ def select(
         attribute=attribute,
         exclude=exclude or [],
         other=other,
+        gold=gold or [],
+        gold_share=0.1 if gold_share is None else gold_share,
         budget=budget,
         per_class=per_class,
         strategy=strategy,
@@ -160,9 +190,16 @@ def select(
         group_size=group_size,
         uri_map=mapping,
         examples=TaskExamples.from_seeds(selection.seeds),
+        tiles_key=tiles_key,
     )
     table, parquet = write_selection_table(_beside(out), selection)
-    notes = list(selection.notes)
+    beside = f"{out.removesuffix('.manifest')}.gold.csv"
+    known = beside if summary.known else None
+    if known is not None:
+        write_gold_table(known, summary.known)
+    notes = [*selection.notes, *_notes_on_gold(summary)]
+    if known is None and not storage.is_remote(beside) and storage.exists(beside):
+        notes.append(f"{beside} is of an earlier run: this manifest holds no known images.")
     if summary.unmapped:
         notes.append(
             f"{count(len(summary.unmapped), 'reference')} fit no --uri-map rule and stay as they "
@@ -172,6 +209,11 @@ def select(
         notes.append(
             f"{count(len(summary.dropped_examples), 'example picture')} left out of the tasks to "
             "keep within Ground Truth's limit of 20,000 characters."
+        )
+    if group_size and tiles_key and not summary.tiles_key:
+        notes.append(
+            "the images do not stand under `tiles` as well, or lines would be too long: a page of "
+            "tiled tasks needs the pre-annotation Lambda."
         )
     if report is not None:
         notes += _write_report(report, selection, index)
@@ -186,6 +228,8 @@ def select(
                 "images": summary.images,
                 "strategy": selection.strategy,
                 "classes": {name: _chosen(selection, name) for name in selection.classes},
+                "gold": known
+                and {"table": known, "images": len(summary.known), "asked": summary.known_asked},
                 "notes": notes,
             }
         )
@@ -202,6 +246,12 @@ def select(
         typer.echo(f"{name:<16} {count(len(chosen), 'candidate')}{span}")
     tasks = f" in {count(summary.tasks, 'tiled task')}" if group_size else ""
     typer.echo(f"manifest         {out}: {count(summary.images, 'image')}{tasks}")
+    if known is not None:
+        share = summary.known_asked / summary.images
+        typer.echo(
+            f"gold             {known}: {count(len(summary.known), 'known image')}, "
+            f"{share:.1%} of what is asked"
+        )
     typer.echo(f"table            {table}")
     if report is not None:
         typer.echo(f"contact sheet    {report}")
@@ -211,6 +261,31 @@ def select(
 
 def _chosen(selection: Selection, name: str) -> int:
     return sum(row.label == name for row in selection.candidates)
+
+
+def _notes_on_gold(summary: ManifestSummary) -> list[str]:
+    notes = []
+    again = summary.known_asked - len(summary.known)
+    if again:
+        notes.append(
+            f"gold images come {count(again, 'time')} again, each in different tasks; more of "
+            "them would tell more."
+        )
+    several = sum(isinstance(label, list) for _, label in summary.known)
+    if several and summary.group_size is None:
+        have = "has" if several == 1 else "have"
+        notes.append(
+            f"{count(several, 'gold image')} {have} several labels, which only workers who may "
+            "choose several can give."
+        )
+    if summary.telling:
+        number = len(summary.telling)
+        it, its = ("it is", "its") if number == 1 else ("they are", "their")
+        notes.append(
+            f"from the address of {count(number, 'gold image')} a worker who looks can tell that "
+            f"{it} known, or {its} class: copy to other names; first: {summary.telling[0]}."
+        )
+    return notes
 
 
 def _beside(out: str) -> str:

@@ -1,4 +1,8 @@
-"""`gandt template`: the worker pages that come with G&T, shown with real data or made ready."""
+"""`gandt template`: the worker pages that come with G&T, shown with real data or made ready.
+
+There are two kinds: our own, for custom jobs, and pages of crowd elements, for the task types that
+Ground Truth knows; the names of these begin with `widget-`.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,19 @@ template = typer.Typer(
 )
 
 Labels = Annotated[
-    str | None, typer.Option(help="Labels to bake in, with commas between.", show_default=False)
+    str | None, typer.Option(help="Labels to offer, with commas between.", show_default=False)
 ]
 Question = Annotated[
     str | None, typer.Option(help="Question above the task.", show_default="the page's own")
 ]
 Instructions = Annotated[str | None, typer.Option(help="Words of instruction.", show_default=False)]
+Attribute = Annotated[
+    str | None,
+    typer.Option(
+        help="Label attribute that a page widget-verify-… or widget-adjust-… is about.",
+        show_default="the only one of the line",
+    ),
+]
 Out = Annotated[str | None, typer.Option(help="File to write.", show_default="standard output")]
 Name = Annotated[
     str, typer.Argument(help="A page by its name, or the path of a template.", show_default=False)
@@ -38,9 +49,19 @@ Name = Annotated[
 def list_pages() -> None:
     """List the pages and what each asks."""
     from gandt.labeling.templates import PAGES
+    from gandt.labeling.widgets import PREFIX, WIDGETS
 
-    for name, question in PAGES.items():
-        typer.echo(f"{name:<22}{question}")
+    kinds = {
+        "Our own pages, for custom jobs and for the desk": PAGES,
+        "Pages of crowd elements, for the task types of Ground Truth": {
+            f"{PREFIX}{task}": widget.says for task, widget in WIDGETS.items()
+        },
+    }
+    width = max(len(name) for pages in kinds.values() for name in pages) + 2
+    for number, (heading, pages) in enumerate(kinds.items()):
+        typer.echo(f"{chr(10) if number else ''}{heading}:")
+        for name, asks in pages.items():
+            typer.echo(f"  {name:<{width}}{asks}")
 
 
 @template.command("render", epilog=f"\b\nExample:\n  {TEMPLATE_EXAMPLE}")
@@ -54,6 +75,7 @@ def render(
     labels: Labels = None,
     question: Question = None,
     instructions: Instructions = None,
+    attribute: Attribute = None,
     pre_annotation: Annotated[
         bool,
         typer.Option(
@@ -66,18 +88,32 @@ def render(
     The crowd elements are replaced by a stand-in, which shows the answer in place of sending it.
     Pictures that no browser can reach (s3://) are written into the page.
     """
+    from gandt.labeling.check import check_template
     from gandt.labeling.preview import show_image
     from gandt.labeling.render import render_page, task_input
+    from gandt.labeling.widgets import WIDGETS, builtin_input, earlier_attribute
 
     record = _record(manifest, line)
-    text = _template(name, labels, question, instructions)
-    page = render_page(
-        text,
-        task_input(record, pre_annotation=pre_annotation),
-        grant_read_access=show_image,
-        stand_in=True,
-    )
-    _warn(text, line, record, pre_annotation)
+    names = _names(labels)
+    task = _widget(name)
+    if task is None:
+        text = _own_page(name, names, question, instructions, attribute)
+        given = task_input(record, pre_annotation=pre_annotation)
+        offered: list[str] = []  # they are in the page
+    else:
+        prior = WIDGETS[task].earlier is not None
+        attribute = attribute or earlier_attribute(task, record)
+        text = _widget_page(task, question, instructions, attribute)
+        given = builtin_input(record, names, prior=prior)
+        offered = names
+        if not names:
+            note(
+                "gandt: there is nothing to choose from: say which labels the job offers (--labels)"
+            )
+    page = render_page(text, given, grant_read_access=show_image, stand_in=True)
+    findings = check_template(text, [(line, record)], labels=offered, pre_annotation=pre_annotation)
+    for finding in findings:
+        note(f"gandt: {finding}")
     _write(page, out)
 
 
@@ -91,16 +127,64 @@ def save(
     labels: Labels = None,
     question: Question = None,
     instructions: Instructions = None,
+    attribute: Attribute = None,
 ) -> None:
-    """Write a page with labels baked in: the file that a custom job of Ground Truth takes."""
-    _write(_template(name, labels, question, instructions), out)
+    """Write a page: the file that a job of Ground Truth takes, labels baked in where it has place.
+
+    The pages of crowd elements have none: Ground Truth hands them the labels of the job.
+    """
+    task = _widget(name)
+    if task is None:
+        text = _own_page(name, _names(labels), question, instructions, attribute)
+    elif labels is not None:
+        raise UsageError(
+            f"{name} takes its labels from the job: leave --labels out here, and give them to "
+            "`gandt launch`."
+        )
+    else:
+        text = _widget_page(task, question, instructions, attribute)
+    _write(text, out)
 
 
-def _template(name: str, labels: str | None, question: str | None, instructions: str | None) -> str:
+def _widget(name: str) -> str | None:
+    """Tell which task of Ground Truth a page is for; None for our own pages and for files."""
+    from gandt.labeling.widgets import PREFIX, WIDGETS
+
+    task = name.removeprefix(PREFIX)
+    return task if name != task and task in WIDGETS else None
+
+
+def _widget_page(
+    task: str, question: str | None, instructions: str | None, attribute: str | None
+) -> str:
+    from gandt.labeling.widgets import WIDGETS, widget_page
+
+    if WIDGETS[task].earlier is not None and attribute is None:
+        raise UsageError(
+            f"widget-{task} is about the labels of an earlier job: name their attribute "
+            "(--attribute), the key that they have in the manifest."
+        )
+    return widget_page(
+        task, question=question, instructions=instructions, previous_attribute=attribute
+    )
+
+
+def _own_page(
+    name: str,
+    labels: list[str],
+    question: str | None,
+    instructions: str | None,
+    attribute: str | None,
+) -> str:
     from gandt.labeling.templates import bake, read_template
 
-    names = [label.strip() for label in labels.split(",")] if labels is not None else []
-    return bake(read_template(name), labels=names, question=question, instructions=instructions)
+    if attribute is not None:
+        raise UsageError(f"{name} looks at no earlier labels: leave --attribute out.")
+    return bake(read_template(name), labels=labels, question=question, instructions=instructions)
+
+
+def _names(labels: str | None) -> list[str]:
+    return [label.strip() for label in labels.split(",")] if labels is not None else []
 
 
 def _record(manifest: str, line: int) -> Mapping[str, object]:
@@ -118,13 +202,6 @@ def _record(manifest: str, line: int) -> Mapping[str, object]:
     if last > line:
         raise ManifestError(f"{uri}, line {line} is empty: take another (--line).")
     raise UsageError(f"{uri} ends at line {last}: there is no line {line} (--line).")
-
-
-def _warn(text: str, line: int, record: Mapping[str, object], pre_annotation: bool) -> None:
-    from gandt.labeling.check import check_template
-
-    for finding in check_template(text, [(line, record)], pre_annotation=pre_annotation):
-        note(f"gandt: {finding}")
 
 
 def _write(text: str, out: str | None) -> None:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from gandt import storage
 from gandt.errors import ManifestError
 from gandt.groundtruth.json_lines import (
+    GOLD,
+    GOLDS,
     POOL_URI,
     POOL_URIS,
     SOURCE,
@@ -33,9 +35,6 @@ from gandt.groundtruth.label_values import brief, number
 from gandt.groundtruth.output import label_attributes
 
 __all__ = ["GOLD", "GOLDS", "AskedTask", "Note", "asked_task", "failure_reasons", "read_asked"]
-
-GOLD = "gandt-gold"
-GOLDS = "gandt-golds"
 
 Note = Callable[[str, str, str], None]  # kind of oddity, where, reason
 
@@ -53,6 +52,7 @@ class AskedTask:
     classes: tuple[str, ...] = ()  # what a tiled task offers, `other` included
     other: str | None = None  # its choice for images of no class
     text: str | None = None  # what is to be read, where it is no image
+    attribute: str | None = None  # label attribute of the job that asked, where it is known
 
     def line(self, position: int) -> dict[str, object]:
         """The manifest's line of one name; the image of a tile has one of its own."""
@@ -60,7 +60,11 @@ class AskedTask:
             return self.record
         reference, name = self.references[position], self.names[position]
         line: dict[str, object] = {SOURCE_REF: reference}
-        return line if name == reference else {**line, POOL_URI: name}
+        if name != reference:
+            line[POOL_URI] = name
+        if self.golds and self.golds[position] is not None:
+            line[GOLD] = self.golds[position]
+        return line
 
 
 def asked_task(record: dict[str, object], where: str) -> AskedTask:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 
 from gandt import storage
 from gandt.errors import ManifestError
@@ -20,6 +21,7 @@ from gandt.groundtruth.json_lines import (
     MAX_OBJECTS,
     SOURCE,
     SOURCE_REF,
+    TILES,
     UTF8_BOM,
     ParsedLine,
     StrictJson,
@@ -30,7 +32,7 @@ from gandt.groundtruth.json_lines import (
 from gandt.groundtruth.label_rules import LabelCheck
 from gandt.groundtruth.reference_rules import TileIndexes, bucket_of, check_reference, check_tiles
 
-__all__ = ["ManifestReport", "check_manifest"]
+__all__ = ["ManifestReport", "check_lines", "check_manifest"]
 
 _ONE_PER_LINE = "write one JSON object on each line"
 
@@ -50,9 +52,14 @@ def check_manifest(uri: str, *, max_findings: int = 20) -> ManifestReport:
     StorageError
         Where the file cannot be read.
     """
+    return check_lines(uri, storage.open_lines(uri), max_findings=max_findings)
+
+
+def check_lines(uri: str, lines: Iterable[bytes], *, max_findings: int = 20) -> ManifestReport:
+    """Check the lines of a manifest that may not be written yet; see `check_manifest`."""
     check = _Check(FindingLog(max_findings))
     blank: list[int] = []
-    for number, raw in enumerate(storage.open_lines(uri), start=1):
+    for number, raw in enumerate(lines, start=1):
         if number == 1:
             raw = check.first_line(raw)
         if raw.strip():
@@ -230,6 +237,7 @@ class _Check:
                 self.count_images(number, [value], repeats_matter=True)
             else:
                 self.text(number, value)
+                self.tiles_key(number, value, record)
 
     def text(self, number: int, value: str) -> None:
         """Check a `source`: a tiled task, or a text to be labeled."""
@@ -251,6 +259,20 @@ class _Check:
                 SOURCE,
                 "it looks like a tiled task but is not a JSON list with images in it",
                 "write it with json.dumps of a list of objects",
+            )
+
+    def tiles_key(self, number: int, value: str, record: dict[str, object]) -> None:
+        """Check that pages with and without a Lambda would show the same images."""
+        tiles = decode_tiles(value)
+        if tiles is not None and record.get(TILES, tiles) != tiles:
+            self.log.add(
+                "warning",
+                "tiles-key",
+                number,
+                TILES,
+                "the value is not the list that `source` holds, so a page without a "
+                "pre-annotation Lambda would show something else",
+                "write the decoded list there, or leave the key out",
             )
 
     def count_images(self, number: int, uris: list[str], *, repeats_matter: bool) -> None:

@@ -2,14 +2,15 @@
 
 Answers are read from the worker responses, which hold times; from the consolidation requests where
 an object or a worker is in no response; and from the output manifest where a custom job left them
-there. Objects get their names from the job's output manifest, else from the manifest that the
-caller names, else from the consolidation requests, else from the job's intermediate manifest.
+there. Objects get their names from the job's output manifest, else from its input manifest where
+that was fetched, else from the manifest that the caller names, else from the consolidation
+requests, else from the job's intermediate manifest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gandt import storage
 from gandt.errors import ManifestError, StorageError
@@ -23,6 +24,8 @@ from gandt.groundtruth.answer_files import (
 )
 from gandt.groundtruth.answer_reading import Reading
 from gandt.groundtruth.asked_tasks import AskedTask, asked_task, read_asked
+from gandt.groundtruth.job_copies import copy_of
+from gandt.groundtruth.job_description import described_attribute
 from gandt.groundtruth.job_folder import JobFolder, request_order
 from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF
 from gandt.groundtruth.label_values import LeftOut, brief, clean_text
@@ -30,7 +33,7 @@ from gandt.groundtruth.manifest_answers import read_manifest_answers
 from gandt.groundtruth.submissions import Sheet, enter
 from gandt.storage import ServiceFailure
 
-__all__ = ["read_job", "read_loose"]
+__all__ = ["of_job", "read_job", "read_loose"]
 
 
 @dataclass(slots=True)
@@ -46,6 +49,13 @@ class _Job:
     unknown: set[str] = field(default_factory=set)  # object ids that were reported
 
 
+def of_job(reading: Reading, folder: JobFolder) -> Reading:
+    """Narrow a reading to the label attribute of a job, where its folder says which that is."""
+    if reading.attribute is not None:
+        return reading
+    return replace(reading, attribute=described_attribute(folder))
+
+
 def read_job(reading: Reading, folder: JobFolder, *, part: bool) -> None:
     """Read what a job's folder holds.
 
@@ -54,6 +64,7 @@ def read_job(reading: Reading, folder: JobFolder, *, part: bool) -> None:
     part
         Whether only a part of the job was named: then its other tasks are not asked about.
     """
+    reading = of_job(reading, folder)
     own = _own_manifest(reading, folder)
     job = _Job(folder, folder.name or reading.job or "", _classes(reading, folder))
     if not folder.responses and not folder.requests:
@@ -134,13 +145,18 @@ def _classes(reading: Reading, folder: JobFolder) -> tuple[str, ...]:
 def _name_tasks(reading: Reading, job: _Job, own: str | None) -> None:
     """Find out what the objects of a job are called."""
     note = reading.box.note
-    if own is not None:
+    for uri in (own, job.folder.asked):
         try:
-            job.asked = read_asked(own, note) or None
+            job.asked = (read_asked(uri, note) or None) if uri is not None else None
         except StorageError as error:
-            note("unreadable", own, str(error))
-    if job.asked is not None:
-        return
+            note("unreadable", str(uri), str(error))
+        if job.asked is not None:
+            if reading.attribute is not None:  # it tells the job's own failures from earlier ones
+                job.asked = {
+                    number: replace(task, attribute=reading.attribute)
+                    for number, task in job.asked.items()
+                }
+            return
     job.asked = reading.manifest
     folder = job.folder
     requests = sorted(folder.requests, key=request_order)
@@ -297,10 +313,7 @@ def _enter_requests(
     """Enter the answers of those workers who are in no response of the object."""
 
     def place(uri: str) -> str:
-        copied = job.folder.here(uri)
-        if storage.is_remote(job.folder.root) or copied is None or storage.find(copied) is None:
-            return uri
-        return copied
+        return copy_of(uri, job.folder)
 
     wanted = [
         (object_id, {**entry, "annotations": annotations})

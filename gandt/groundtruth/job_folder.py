@@ -9,6 +9,11 @@ writes the same)::
     annotations/intermediate/<n>/annotations.manifest
     manifests/output/output.manifest
 
+`gandt fetch` adds what the service itself says about the job, and what went into it::
+
+    job.json
+    manifests/input/input.manifest
+
 Stamps hold colons, which some copies lose for `_` or `-`; object ids are numbers in text. Pure
 functions of names: what is read, is read elsewhere.
 """
@@ -33,7 +38,8 @@ _ITERATION = re.compile(r"iteration-(\d+)")
 _RESPONSES, _REQUESTS = "worker-response", "consolidation-request"
 _ANNOTATIONS, _CONSOLIDATED = "annotations", "consolidated-annotation"
 ANSWERS_TABLE = "answers.parquet"
-_GOLD = re.compile(r"gold\.(csv|tsv|jsonl|ndjson|parquet)", re.IGNORECASE)
+DESCRIPTION = "job.json"
+_GOLD = re.compile(r"(.+\.)?gold\.(csv|tsv|jsonl|ndjson|parquet)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class JobFolder:
     intermediate: list[str] = field(default_factory=list)
     manifest: str | None = None  # the output manifest
     categories: str | None = None
+    asked: str | None = None  # the input manifest
+    description: str | None = None  # the service's answer about the job
 
     @property
     def name(self) -> str:
@@ -78,6 +86,11 @@ class JobFolder:
     def default_categories(self) -> str:
         """Where the classes lie if the job has them."""
         return f"{self.root}/annotation-tool/data.json"
+
+    @property
+    def default_description(self) -> str:
+        """Where the service's answer about the job lies if it was fetched."""
+        return f"{self.root}/{DESCRIPTION}"
 
     @property
     def default_requests(self) -> str:
@@ -120,6 +133,8 @@ def sort_files(uris: Iterable[str]) -> Sorted:
         folder, _, name = uri.rpartition("/")
         if name == ANSWERS_TABLE and not _below(uri, roots):
             found.rounds.append(RoundFolder(folder, uri))
+        if name == DESCRIPTION and folder in found.jobs:
+            found.jobs[folder].description = uri
     roots |= {f"{finished.root}/" for finished in found.rounds}
     for uri in rest:
         if _GOLD.fullmatch(uri.rpartition("/")[2]):
@@ -168,6 +183,9 @@ def _of_job(uri: str, jobs: dict[str, JobFolder]) -> bool:
         return True
     if parts[-3:] == ["manifests", "output", "output.manifest"]:
         job(parts[:-3]).manifest = uri
+        return True
+    if parts[-3:] == ["manifests", "input", "input.manifest"]:
+        job(parts[:-3]).asked = uri
         return True
     if parts[-2:] == ["annotation-tool", "data.json"]:
         job(parts[:-2]).categories = uri

@@ -17,6 +17,8 @@ from gandt import storage
 from gandt.errors import ManifestError
 
 __all__ = [
+    "GOLD",
+    "GOLDS",
     "MAX_ATTRIBUTE",
     "MAX_LINE",
     "MAX_OBJECTS",
@@ -25,6 +27,7 @@ __all__ = [
     "POOL_URIS",
     "SOURCE",
     "SOURCE_REF",
+    "TILES",
     "UTF8_BOM",
     "ParsedLine",
     "StrictJson",
@@ -46,6 +49,9 @@ SOURCE_REF = "source-ref"
 _TILE_KEYS = (SOURCE_REF, "index")
 POOL_URI = "gandt-pool-uri"  # our own key: the image's name in the pool, where it was rewritten
 POOL_URIS = "gandt-pool-uris"  # the same for a tiled task: a list, in the order of its images
+GOLD = "gandt-gold"  # the known label of a planted image; of several classes a list
+GOLDS = "gandt-golds"  # the same for a tiled task: a list in the order of its images, null for none
+TILES = "tiles"  # what `source` holds as a list, for pages without a pre-annotation Lambda
 NONE_OF_THE_ABOVE = "None of the above"  # the choice, in a tiled task, for images of no class
 UTF8_BOM = b"\xef\xbb\xbf"
 

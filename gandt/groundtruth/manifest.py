@@ -11,22 +11,31 @@ reference was rewritten (`gandt-pool-uris`, a list, with tiled tasks). The prefi
 from a job's label attribute (which must therefore not begin with `gandt-`) and from the user's own
 keys; hyphens and lower case are Ground Truth's own habit; none begins with `$`, which it refuses.
 Workers do not see them: the class is a machine's guess and would bias them.
+
+Known images (`Selection.gold`) stand among the candidates; they have `gandt-gold`, the label, in
+place of what the machine thought (`gandt-golds`, a list with null for the others, in tiled tasks).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
 
 from gandt import storage
 from gandt.errors import ManifestError, UsageError
+from gandt.groundtruth.gold import deal_tasks, gold_wanted, known_label, line_places, tells
 from gandt.groundtruth.json_lines import (
+    GOLD,
     MAX_ATTRIBUTE,
     POOL_URI,
     POOL_URIS,
     SOURCE,
     SOURCE_REF,
+    TILES,
     UTF8_BOM,
     dump,
     fits,
@@ -36,7 +45,7 @@ from gandt.groundtruth.json_lines import (
 )
 from gandt.groundtruth.tiles import TaskExamples, Tile, tile_lines
 from gandt.groundtruth.uri_map import UriMap
-from gandt.types import Candidate, Selection
+from gandt.types import Candidate, Gold, KnownImage, Selection
 
 __all__ = [
     "RESERVED_PREFIX",
@@ -58,11 +67,15 @@ class ManifestSummary:
 
     destination: str
     tasks: int  # lines
-    images: int
+    images: int  # asked, one that several tasks show as often
     group_size: int | None  # largest number of images in a task; None for one image on a line
     rewritten: int  # references that a rule of the URI map changed
     unmapped: tuple[str, ...]  # references that no rule fits though rules were given; kept as is
     dropped_examples: tuple[str, ...]  # example pictures left out so that tasks keep the limits
+    known: tuple[tuple[str, object], ...] = ()  # planted images: name in the pool, label or labels
+    known_asked: int = 0  # how many of `images` these are
+    telling: tuple[str, ...] = ()  # references to planted images that give their label away
+    tiles_key: bool = False  # whether tiled tasks also have their images under `tiles`
 
 
 def write_manifest(
@@ -72,6 +85,7 @@ def write_manifest(
     group_size: int | None = None,
     uri_map: UriMap | None = None,
     examples: TaskExamples | None = None,
+    tiles_key: bool = True,
 ) -> ManifestSummary:
     r"""Write a selection as the input manifest of a labeling job.
 
@@ -85,12 +99,15 @@ def write_manifest(
     group_size
         None writes one image on a line. A number writes tiled tasks of at most so many images;
         image *i* goes to task *i* mod *n*, *n* = ceil(images / group size), which spreads each
-        class over all tasks.
+        class over all tasks. With known images, `gold.deal_tasks` decides.
     uri_map
         Rewrites the references, those of examples too.
     examples
         Example pictures of tiled tasks; of no effect without `group_size`. Where a task would
         exceed the 20,000 characters that Ground Truth allows, the last examples are left out.
+    tiles_key
+        Whether tiled tasks also have their images as a list, for pages that run without a
+        pre-annotation Lambda; left out where a line would grow too long.
 
     Raises
     ------
@@ -107,40 +124,68 @@ def write_manifest(
             f"The selection is empty, so {destination} would hold no task: lower the bar "
             "(--min-similarity) or exclude less."
         )
+    if group_size is not None and group_size < 1:
+        raise UsageError(f"--group-size {group_size} leaves no image in a task: give 1 or more.")
     rewriter = _Rewriter(uri_map or UriMap())
-    references = [rewriter(candidate.uri) for candidate in selection.candidates]
+    candidates = [(pick, rewriter(pick.uri)) for pick in selection.candidates]
+    gold = selection.gold or Gold((), 0.0)
+    known = [(image, rewriter(image.uri)) for image in gold.images]
     dropped: tuple[str, ...] = ()
     if group_size is None:
-        lines = [
-            _image_line(candidate, reference)
-            for candidate, reference in zip(selection.candidates, references, strict=True)
-        ]
-    elif group_size < 1:
-        raise UsageError(f"--group-size {group_size} leaves no image in a task: give 1 or more.")
+        labels = [known_label(image.labels, selection.classes, None) for image in gold.images]
+        lines = _image_lines(candidates, known, labels, gold)
+        asked = len(known)
     else:
-        examples = examples or TaskExamples()
-        mapped = TaskExamples(
-            tuple(rewriter(uri) for uri in examples.positive),
-            tuple(rewriter(uri) for uri in examples.negative),
-            examples.other_label,
-        )
-        tiles = [
-            Tile(index, reference, candidate.uri)
-            for index, (candidate, reference) in enumerate(
-                zip(selection.candidates, references, strict=True)
-            )
+        shown = rewriter.examples(examples or TaskExamples())
+        labels = [
+            known_label(image.labels, selection.classes, shown.other_label) for image in gold.images
         ]
-        lines, dropped = tile_lines(tiles, selection.classes, group_size, mapped)
+        tiles = [
+            Tile(index, reference, pick.uri) for index, (pick, reference) in enumerate(candidates)
+        ]
+        tiles += [
+            Tile(len(tiles) + index, reference, image.uri, label)
+            for index, ((image, reference), label) in enumerate(zip(known, labels, strict=True))
+        ]
+        deal = partial(_deal, len(candidates), gold) if known else None
+        asked = sum(map(len, deal(group_size))) - len(candidates) if deal else 0
+        lines, dropped = tile_lines(
+            _renumbered(tiles, _rng(gold)) if known else tiles,
+            selection.classes,
+            group_size,
+            shown,
+            deal=deal,
+            tiles_key=tiles_key,
+        )
     storage.write_bytes(destination, "".join(f"{line}\n" for line in lines).encode())
     return ManifestSummary(
         destination=destination,
         tasks=len(lines),
-        images=len(references),
+        images=len(candidates) + asked,
         group_size=group_size,
         rewritten=rewriter.rewritten,
         unmapped=tuple(dict.fromkeys(rewriter.unmapped)),
         dropped_examples=dropped,
+        known=tuple((image.uri, label) for image, label in zip(gold.images, labels, strict=True)),
+        known_asked=asked,
+        telling=tuple(reference for image, reference in known if tells(reference, image.labels)),
+        tiles_key=group_size is not None and TILES in parse_line(lines[0].encode()).record,
     )
+
+
+def _rng(gold: Gold) -> np.random.Generator:
+    return np.random.default_rng([gold.random_seed, 4])
+
+
+def _deal(candidates: int, gold: Gold, group_size: int) -> list[list[int]]:
+    wanted = gold_wanted(candidates, gold.share)
+    return deal_tasks(candidates, len(gold.images), wanted, group_size, _rng(gold))
+
+
+def _renumbered(tiles: list[Tile], rng: np.random.Generator) -> list[Tile]:
+    """Draw the indexes, which pages hold: in order, they would tell the known from the others."""
+    drawn = rng.permutation(len(tiles)).tolist()
+    return [replace(tile, index=index) for tile, index in zip(tiles, drawn, strict=True)]
 
 
 class _Rewriter:
@@ -160,6 +205,27 @@ class _Rewriter:
         self.rewritten += mapped != uri
         return mapped
 
+    def examples(self, examples: TaskExamples) -> TaskExamples:
+        """The same examples by their new names."""
+        return TaskExamples(
+            tuple(map(self, examples.positive)),
+            tuple(map(self, examples.negative)),
+            examples.other_label,
+        )
+
+
+def _image_lines(
+    candidates: Sequence[tuple[Candidate, str]],
+    known: Sequence[tuple[KnownImage, str]],
+    labels: Sequence[object],
+    gold: Gold,
+) -> list[str]:
+    lines = [_image_line(candidate, reference) for candidate, reference in candidates]
+    places = line_places(len(lines), len(known), _rng(gold))
+    for place, (image, reference), label in zip(places, known, labels, strict=True):
+        lines.insert(place, _line({SOURCE_REF: reference, GOLD: label}, reference, image.uri))
+    return lines
+
 
 def _image_line(candidate: Candidate, reference: str) -> str:
     record: dict[str, object] = {
@@ -169,8 +235,12 @@ def _image_line(candidate: Candidate, reference: str) -> str:
         "gandt-score": _short(candidate.score),
         "gandt-why": candidate.why,
     }
-    if reference != candidate.uri:
-        record[POOL_URI] = candidate.uri
+    return _line(record, reference, candidate.uri)
+
+
+def _line(record: dict[str, object], reference: str, pool_uri: str) -> str:
+    if reference != pool_uri:
+        record[POOL_URI] = pool_uri
     line = dump(record)
     if not fits(reference, line):
         raise ManifestError(

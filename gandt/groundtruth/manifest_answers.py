@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gandt import storage
-from gandt.errors import AnswerError, StorageError
+from gandt.errors import AnswerError
 from gandt.groundtruth.answer_files import (
     Submission,
     load_json,
@@ -19,6 +19,7 @@ from gandt.groundtruth.answer_files import (
 )
 from gandt.groundtruth.answer_reading import Reading
 from gandt.groundtruth.asked_tasks import AskedTask, read_asked
+from gandt.groundtruth.job_copies import copy_of
 from gandt.groundtruth.job_folder import JobFolder
 from gandt.groundtruth.label_values import LeftOut, brief
 from gandt.groundtruth.output import label_attributes
@@ -66,7 +67,7 @@ def read_manifest_answers(reading: Reading, uri: str, folder: JobFolder | None) 
             for response in responses:
                 _enter_response(reading, response, sheet, task.where)
         elif (reference := _reference(task.record, attribute)) is not None:
-            referred.append((task, _place(reference, folder)))
+            referred.append((task, copy_of(reference, folder)))
     fetched = read_many(place for _, place in referred)
     for (task, _), (place, data) in zip(referred, fetched, strict=True):
         try:
@@ -101,16 +102,6 @@ def _reference(record: dict[str, object], attribute: str) -> str | None:
         if isinstance(value, str) and storage.is_remote(value):
             return value
     return None
-
-
-def _place(uri: str, folder: JobFolder | None) -> str:
-    if folder is None or storage.is_remote(folder.root):
-        return uri
-    copied = folder.here(uri)
-    try:
-        return uri if copied is None or storage.find(copied) is None else copied
-    except StorageError:
-        return uri
 
 
 def _sheet(reading: Reading, task: AskedTask, attribute: str, folder: JobFolder | None) -> Sheet:

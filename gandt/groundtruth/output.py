@@ -18,6 +18,7 @@ from typing import Literal
 
 from gandt.answers import Label
 from gandt.errors import ManifestError
+from gandt.groundtruth.job_description import own_attribute
 from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, read_objects
 from gandt.groundtruth.label_names import (
     METADATA,
@@ -130,7 +131,8 @@ def read_output(uri: str, *, attribute: str | None = None) -> OutputReading:
     Parameters
     ----------
     attribute
-        The job's label attribute name. Without it, the only attribute in the file is taken.
+        The job's label attribute name. Without it, the only attribute in the file is taken, or,
+        of several, the one that the job's `job.json` names.
 
     Raises
     ------
@@ -147,7 +149,7 @@ def read_output(uri: str, *, attribute: str | None = None) -> OutputReading:
     """
     records = list(read_objects(uri))
     types = attribute_types(record for _, record in records)
-    return _read(uri, records, types, attribute or only_attribute(uri, list(types)))
+    return _read(uri, records, types, attribute or _meant(uri, list(types)))
 
 
 def read_labels(uri: str, *, attribute: str | None = None) -> LabelReading:
@@ -160,7 +162,8 @@ def read_labels(uri: str, *, attribute: str | None = None) -> LabelReading:
     ----------
     attribute
         The job's label attribute name. Without it, the only attribute whose metadata say that it
-        is an image classification is taken.
+        is an image classification is taken, or, of several, the one that the job's `job.json`
+        names.
 
     Raises
     ------
@@ -172,7 +175,7 @@ def read_labels(uri: str, *, attribute: str | None = None) -> LabelReading:
     """
     records = list(read_objects(uri))
     types = attribute_types(record for _, record in records)
-    reading = _read(uri, records, types, attribute or only_attribute(uri, _of_images(uri, types)))
+    reading = _read(uri, records, types, attribute or _meant(uri, _of_images(uri, types)))
     images: list[LabeledImage] = []
     passed: list[PassedLine] = []
     for row in reading.rows:
@@ -193,6 +196,12 @@ def read_labels(uri: str, *, attribute: str | None = None) -> LabelReading:
             reason = f"the label is no class ({row.kind})"
             passed.append(PassedLine(row.line, place, "unreadable", reason))
     return LabelReading(reading.attribute, tuple(images), tuple(passed), len(records))
+
+
+def _meant(uri: str, names: Sequence[str]) -> str:
+    """Choose among attributes: the only one, or that of the job in whose folder the file lies."""
+    own = own_attribute(uri) if len(names) > 1 else None
+    return own if own is not None and own in names else only_attribute(uri, names)
 
 
 def _of_images(uri: str, types: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -21,7 +21,7 @@ from gandt.errors import AnswerError, StorageError, UsageError
 from gandt.groundtruth.answer_reading import Reading
 from gandt.groundtruth.answer_tables import read_gold
 from gandt.groundtruth.asked_tasks import AskedTask, read_asked
-from gandt.groundtruth.job_answers import read_job, read_loose
+from gandt.groundtruth.job_answers import of_job, read_job, read_loose
 from gandt.groundtruth.job_folder import JobFolder, RoundFolder, job_root, sort_files
 from gandt.groundtruth.label_values import LeftOut
 from gandt.groundtruth.manifest import is_manifest
@@ -60,7 +60,8 @@ def read_answers(
         The manifest that the job was made from. Needed where a job's folder has no output
         manifest, for the names of its tasks; the tasks in it that nobody answered are listed.
     attribute
-        The job's label attribute name, where a manifest holds the labels of several jobs.
+        The job's label attribute name, where a manifest holds the labels of several jobs and no
+        `job.json` beside it (`gandt fetch`) says which are its own.
     field
         The field of the workers' form that holds the label, where there are several.
     kind
@@ -216,7 +217,9 @@ class _Sources:
                 read_loose(self.reading, uri)
         elif suffix in TABLE_SUFFIXES or is_manifest(uri):
             if suffix not in (".csv", ".tsv", ".parquet", ".pq") and is_manifest(uri):
-                read_manifest_answers(self.reading, uri, JobFolder(root) if root else None)
+                folder = JobFolder(root) if root else None
+                reading = of_job(self.reading, folder) if folder else self.reading
+                read_manifest_answers(reading, uri, folder)
             elif uri.endswith("/answers.parquet"):
                 enter_round(self.reading, RoundFolder(uri.rpartition("/")[0], uri))
             else:

@@ -13,10 +13,12 @@ from gandt import storage
 from gandt.answers import Kind
 from gandt.errors import ManifestError
 from gandt.groundtruth.json_lines import (
+    GOLDS,
     POOL_URI,
     POOL_URIS,
     SOURCE,
     SOURCE_REF,
+    TILES,
     decode_tiles,
     image_uris,
 )
@@ -79,7 +81,7 @@ def task_line(
         # What is asked about comes first, as Ground Truth writes it.
         return dict(line) if isinstance(source, str) else _new_line(task, kind) | dict(line)
     reference = _tile_reference(task, tiles, line.get(POOL_URIS))
-    taken = {SOURCE, POOL_URI, POOL_URIS}
+    taken = {SOURCE, POOL_URI, POOL_URIS, GOLDS, TILES}
     for name in label_attributes(line):
         taken |= {name, f"{name}{METADATA}"}
     record: dict[str, object] = {SOURCE_REF: reference}

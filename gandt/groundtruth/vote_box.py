@@ -58,6 +58,7 @@ class VoteBox:
         self.gold: dict[str, tuple[object, str]] = {}  # value, where
         self.image_sizes: dict[str, tuple[int, int]] = {}
         self.asked: dict[str, tuple[AskedTask, int]] = {}  # by name: the task, position in it
+        self._shown: dict[str, set[str]] = {}  # by name of a known image: the lines that show it
         self.unclear: dict[str, str] = {}  # fields between which the answers leave the choice
         self._unclear_answers = 0
         self._tasks, self._workers, self._jobs = _Names(), _Names(), _Names()
@@ -91,6 +92,7 @@ class VoteBox:
             golds = task.golds
             if position < len(golds) and golds[position] is not None:
                 self.gold.setdefault(name, (golds[position], task.where))
+                self._shown.setdefault(name, set()).add(task.where)
 
     def add(
         self,
@@ -250,21 +252,31 @@ class VoteBox:
         if not len(again):
             return rows
         first: dict[int, int] = {}
-        left_out: list[int] = []
+        left_out: dict[int, int] = {}  # row → its pair
         for position in again:
             before, row = int(rows[order[position - 1]]), int(rows[order[position]])
             key = int(pair[order[position]])
             best = first.setdefault(key, before)
             if earlier(self._times[row], self._times[best]):
                 first[key], row = row, best
-            left_out.append(row)
+            left_out[row] = key
+        due: dict[int, int] = {}  # by pair: answers that were asked for again
         for row in sorted(left_out):
+            key = left_out[row]
+            due[key] = due.get(key, self._asked_again(row)) - 1
+            if due[key] >= 0:
+                continue
             self.note(
                 "duplicate",
                 self._where(row),
                 f"{self._who(row)}: answered more than once; the first answer counts.",
             )
-        return rows[~np.isin(rows, left_out)]
+        return rows[~np.isin(rows, list(left_out))]
+
+    def _asked_again(self, row: int) -> int:
+        """In how many further tasks of its job the image of an answer was planted."""
+        shown = self._shown.get(self._tasks.texts[self._columns["task"][row]], ())
+        return max(Counter(where.rpartition(":")[0] for where in shown).values(), default=1) - 1
 
     def _compare_with_asked(
         self, answered: set[str], attribute: str | None, kind: Kind
@@ -283,7 +295,7 @@ class VoteBox:
                     rest = "" if missing else " Its answers count all the same."
                     self.note("failed", task.where, f"{brief(name)}: {reasons[-1]}{rest}")
             elif missing:
-                found = machine_label(record, attribute, kind)
+                found = machine_label(record, of_job, kind)
                 if isinstance(found, str):
                     self.note("unanswered", task.where, f"{brief(name)} {found}.")
                 else:

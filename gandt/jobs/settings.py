@@ -30,6 +30,7 @@ class JobSettings:
     template: str | None = None  # name of one of our pages, or a file; for custom tasks
     question: str | None = None
     instructions: str | None = None
+    examples: tuple[str, ...] = ()  # labeled sources whose first images are shown to workers
     title: str | None = None
     description: str | None = None
     keywords: tuple[str, ...] = ()

@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from liquid import Environment, Undefined
 from liquid.exceptions import LiquidError
 
+from gandt.errors import ManifestError
 from gandt.groundtruth.findings import Finding, Severity
 from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, decode_tiles
 from gandt.labeling.page_html import GRANTED, check_html
 from gandt.labeling.render import environment, explain, task_input
 from gandt.labeling.templates import baked_labels
+from gandt.labeling.widget_html import EARLIER, check_widgets
+from gandt.labeling.widgets import WIDGETS, builtin_input, previous_attribute, widget_task
 
 __all__ = ["MAX_TEMPLATE", "check_template"]
 
 MAX_TEMPLATE = 128_000  # characters
 _TILE = re.compile(r'class="gt-tile-data" hidden data-index="\d')
+_SOME_LABELS = ("one label", "another label")  # of a built-in task, where nobody says its own
 # Filters of python-liquid that are not in the Liquid that Ground Truth documents.
 _ONLY_HERE = frozenset(
     {
@@ -49,7 +54,9 @@ def check_template(
     lines
         Number, from 1, and object of each line of the manifest to try it with.
     labels
-        Names that the pre-annotation Lambda offers where the line brings none.
+        Names that the pre-annotation Lambda offers where the line brings none. A page of
+        `widgets` is sure to get some from its job, so it is tried with two of its own where
+        none are given.
     pre_annotation
         Whether the job has a pre-annotation Lambda; see `render.task_input`.
 
@@ -76,14 +83,33 @@ def check_template(
     if any(finding.severity == "error" and finding.code == "liquid" for finding in found):
         return tuple(found)
     given = list(lines)
+    builtin = widget_task(template) if pre_annotation else None
+    earlier = "initial-value" in template or "overlay" in template
     for number, record in given or [(0, {})]:
-        task = task_input(record, labels=labels, pre_annotation=pre_annotation)
+        if builtin is None:
+            try:
+                task = task_input(record, labels=labels, pre_annotation=pre_annotation)
+            except ManifestError as error:
+                task = dict(record)
+                found += [_refused(number, error)] if given else []
+        else:
+            prior = WIDGETS[builtin].earlier is not None
+            task = builtin_input(record, labels or _SOME_LABELS, prior=prior)
         recorder.line = number
         page = env.from_string(template).render(task={"input": task})
+        first = number == (given[0][0] if given else 0)
         if given:
             found += _check_task(template, page, number, record)
-        if number == (given[0][0] if given else 0):
+            found += _check_builtin(template, number, record)
+        if first:
             found += check_html(page)
+        if first or earlier:
+            seen = check_widgets(page, labels_known=bool(labels) or builtin is None)
+            found += [
+                finding if finding.code != EARLIER else replace(finding, line=number)
+                for finding in seen
+                if first or finding.code == EARLIER
+            ]
     if given:
         found += recorder.findings(len(given))
     unique = {(f.code, f.key, f.message): f for f in reversed(found)}
@@ -105,6 +131,17 @@ def _finding(
     key: str | None = None,
 ) -> Finding:
     return Finding(line, key, severity, code, message, remedy)
+
+
+def _refused(number: int, error: ManifestError) -> Finding:
+    reason = str(error).rstrip(".")
+    return _finding(
+        "error",
+        "refused",
+        f"the pre-annotation Lambda cannot show this line of the manifest ({reason})",
+        "correct the line (`gandt validate` lists all that is wrong), or take it out",
+        line=number,
+    )
 
 
 # ---------------------------------------------------------------------------------------- Liquid
@@ -199,6 +236,44 @@ def _check_liquid(template: str, env: Environment) -> list[Finding]:
                     line=line,
                 )
             )
+    return found
+
+
+def _check_builtin(template: str, number: int, record: Mapping[str, object]) -> list[Finding]:
+    """What a page of `widgets` needs of a line; its widget would only show nothing."""
+    task = widget_task(template)
+    if task is None:
+        return []
+    line = record.get("manifestLine", record)  # the input of the page may be given for the line
+    if not isinstance(line, Mapping):
+        return []
+    found = []
+    widget = WIDGETS[task]
+    key = SOURCE if widget.data == "text" else SOURCE_REF
+    if not line.get(key) and not record.get("taskObject"):
+        what = {"image": "an image", "text": "a text", "video": "a video clip"}[widget.data]
+        found.append(
+            _finding(
+                "error",
+                "no-subject",
+                f"the page asks about {what} and this line of the manifest has no `{key}`",
+                "take the task that fits the manifest",
+                line=number,
+                key=key,
+            )
+        )
+    name = previous_attribute(template)
+    if name is not None and name not in line:
+        found.append(
+            _finding(
+                "error",
+                "no-earlier-labels",
+                f"this line of the manifest has no labels {name!r} to look at",
+                "leave the lines out that the earlier job did not label, or name another attribute",
+                line=number,
+                key=name,
+            )
+        )
     return found
 
 

@@ -18,7 +18,7 @@ from liquid.exceptions import LiquidError
 from markupsafe import Markup
 
 from gandt.errors import ManifestError
-from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, decode_tiles
+from gandt.labeling.line_input import line_input
 from gandt.labeling.templates import read_stand_in
 
 __all__ = ["CROWD_SCRIPT", "GrantReadAccess", "environment", "render_page", "task_input"]
@@ -30,7 +30,9 @@ _CROWD_TAG = re.compile(
     rf"""<script\b[^>]*\bsrc\s*=\s*["']{re.escape(CROWD_SCRIPT)}["'][^>]*>\s*</script>""", re.I
 )
 _OWN_CODE = re.compile(r"<(script|style)\b(?![^>]*\bnonce=)", re.I)
-_TASK_KEYS = ("labels", "question", "instructions", "positive_examples", "negative_examples")
+_WIDGET = re.compile(
+    r"<crowd-((image-)?classifier(-multi-select)?|bounding-box|semantic-segmentation)[\s>]"
+)
 
 
 def task_input(
@@ -48,19 +50,20 @@ def task_input(
     labels
         Names to offer, where the line brings none; a job without a Lambda cannot hand them on.
     pre_annotation
-        Whether a pre-annotation Lambda stands between: then `taskObject` is the image's URI, the
-        text, or the decoded list of a tiled task, and what the line holds for the page goes with
-        it. Without one, the line itself is the input.
+        Whether our pre-annotation Lambda stands between: then it is what that gives, `taskObject`
+        among it; see `line_input`. Without one, the line itself is the input.
+
+    Raises
+    ------
+    ManifestError
+        Where the Lambda would refuse the line, for it names nothing that could be shown.
     """
     if not pre_annotation:
         return dict(record)
-    subject = record.get(SOURCE_REF, record.get(SOURCE))
-    tiled = SOURCE_REF not in record and isinstance(subject, str)
-    tiles = decode_tiles(str(subject)) if tiled else None
-    found: dict[str, object] = {"taskObject": subject if tiles is None else tiles}
-    if labels:
+    found = line_input(record)
+    if labels and "labels" not in found:
         found["labels"] = list(labels)
-    return found | {key: record[key] for key in _TASK_KEYS if key in record}
+    return found
 
 
 def environment(
@@ -141,7 +144,9 @@ def render_page(
         page = page.replace("<crowd-form", f'<crowd-form data-action="{html.escape(action)}"', 1)
     if stand_in:
         mark = "" if nonce is None else f' nonce="{html.escape(nonce)}"'
-        script = f"<script{mark}>\n{read_stand_in()}</script>"
+        script = (
+            f"<script{mark}>\n{read_stand_in(widgets=_WIDGET.search(page) is not None)}</script>"
+        )
         page = _CROWD_TAG.sub(lambda _: script, page)
     return page
 

@@ -17,24 +17,19 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from gandt.errors import BadImage
+from gandt.pool.containers import SNIFF, open_container, orientation, reason
 from gandt.types import Pixels, Preprocessing
 
 __all__ = ["Decoded", "Geometry", "decode", "geometry"]
 
-_ORIENTATION = 0x0112  # the EXIF tag
 _OVERSAMPLING = 2  # the fast way decodes to at least this many times the size needed
 _WHOLE_RESIZE_LIMIT = 50_000_000  # pixels; above, also the exact way resizes the cropped part only
 _FLOAT_SCALES = (1.0, 255.0, 65535.0)  # what "white" is in the float images people write
@@ -128,7 +123,7 @@ def decode(
     BadImage
         With a short reason: empty, not an image, truncated, damaged, too many pixels.
     """
-    image = _open(data)
+    image = open_container(data[:SNIFF], io.BytesIO(data))
     try:
         width, height = image.size
         if width * height > max_pixels:
@@ -145,7 +140,7 @@ def decode(
         image.load()
         if isinstance(image, TiffImageFile):
             width, height = image.size  # Pillow has turned it while loading
-        turn = _TURNS.get(_orientation(image))
+        turn = _TURNS.get(orientation(image))
         flat = _flatten(image)
         if turn is not None and exact:
             flat = flat.transpose(turn.operation)
@@ -161,7 +156,7 @@ def decode(
     except BadImage:
         raise
     except Exception as error:
-        raise BadImage(_reason(error)) from error
+        raise BadImage(reason(error)) from error
     finally:
         image.close()
     return Decoded(pixels, width, height)
@@ -213,79 +208,6 @@ def _square(
         min((top + size) * scale_y, image.height),
     )
     return image.resize((size, size), filter_, box=box)
-
-
-# ------------------------------------------------------------------------------- containers
-
-
-def _open(data: bytes) -> ImageFile.ImageFile:
-    """Read the header with the one plugin that fits the first bytes.
-
-    `Image.open` is not used: it warns of large images through the process-wide `warnings`, and
-    its limit on their size is a global.
-    """
-    if not data:
-        raise BadImage("empty file")
-    kind = _kind(data)
-    if kind is None:
-        raise BadImage(_foreign(data))
-    try:
-        return kind(io.BytesIO(data))
-    except Exception as error:
-        raise BadImage(_reason(error)) from error
-
-
-def _kind(data: bytes) -> type[ImageFile.ImageFile] | None:
-    if data.startswith(b"\xff\xd8\xff"):
-        return JpegImageFile
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImageFile
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return WebPImageFile
-    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        return TiffImageFile
-    if data[:6] in {b"GIF87a", b"GIF89a"}:
-        return GifImageFile
-    if data.startswith(b"BM"):
-        return BmpImageFile
-    return None
-
-
-def _foreign(data: bytes) -> str:
-    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return "not an image: a web page (HTML)"
-    if start.startswith((b"<svg", b"<?xml")):
-        return "not an image in pixels: XML or SVG"
-    if start.startswith(b"%pdf"):
-        return "not an image: a PDF"
-    if data[4:8] == b"ftyp" and data[8:12] in {b"heic", b"heix", b"mif1", b"msf1", b"avif"}:
-        return "a HEIC or AVIF image, which is not supported: convert it to JPEG"
-    if data.count(0, 0, 512) == min(len(data), 512):
-        return "not an image: it begins with zeros only"
-    return "not an image: no JPEG, PNG, WebP, TIFF, BMP or GIF"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.DecompressionBombError):
-        return "too many pixels"
-    if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
-    text = " ".join(str(error).split())
-    if isinstance(error, EOFError | struct.error | IndexError) or "truncated" in text.lower():
-        return "truncated"
-    # libtiff's codes mean nothing to a person; -2 is what it says of a strip that ends early.
-    if text in {"-2", "decoder error -2"}:
-        return "truncated or damaged"
-    return f"damaged: {text}" if text else f"damaged: {type(error).__name__}"
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # broken metadata does not spoil the pixels
-        return 1
-    return value if isinstance(value, int) else 1
 
 
 # ------------------------------------------------------------------------------------ color

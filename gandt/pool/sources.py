@@ -37,6 +37,7 @@ __all__ = [
     "find_items",
     "open_pool",
     "read_item",
+    "resolve",
 ]
 
 IMAGE_SUFFIXES = frozenset(
@@ -241,17 +242,17 @@ class Pool:
         folder = listing.rsplit("/", 1)[0]
         if suffix in _TEXT_LISTS:
             for entry in read_list(listing, PATH_COLUMNS):
-                yield _resolve(entry, folder)
+                yield resolve(entry, folder)
         elif self._column is None and suffix in {".jsonl", ".manifest"} and is_manifest(listing):
             for entry in read_source_refs(listing):
-                yield _resolve(entry, folder)
+                yield resolve(entry, folder)
         else:
             candidates = PATH_COLUMNS if self._column is None else (self._column,)
             table = read_rows(listing, candidates)
             cells = table.columns[find_column(table, candidates, "image paths")]
             for cell in cells:
                 if cell is not None:
-                    yield _resolve(cell, folder)
+                    yield resolve(cell, folder)
             if empty := cells.count(None):
                 self.problems.append((listing, f"{empty} of its rows name no image"))
 
@@ -369,8 +370,11 @@ def _kind_of_file(uri: str) -> Kind:
     return "list" if suffix in _TEXT_LISTS | TABLE_SUFFIXES else "file"
 
 
-def _resolve(entry: str, folder: str) -> str:
-    """Make a name from a list absolute; a relative one is relative to the folder of the list."""
+def resolve(entry: str, folder: str) -> str:
+    """Make a name from a list absolute; a relative one is relative to the folder of the list.
+
+    Both folder and list may lie on S3. Addresses of other kinds stay as they are.
+    """
     if entry.startswith(("/", "~", "file://")) or storage.is_remote(entry):
         return storage.normalize(entry)
     if "://" in entry:

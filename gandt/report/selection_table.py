@@ -2,7 +2,8 @@
 
 Writes two files of the same stem with the columns `uri,class,rank,score,similarity,seed,why,
 duplicates`, one row for each candidate, in the order of the selection. Row *i* (from 0) is the
-image that the tiled tasks of `gandt.groundtruth.manifest` call `index` *i*.
+image that the tiled tasks of `gandt.groundtruth.manifest` call `index` *i*, unless known images are
+planted among the candidates. Those are no rows of this table.
 
 In CSV, `duplicates` is a JSON list, and empty where there are none: file names may hold commas,
 bars, semicolons and line breaks, so no separator would survive all of them. Numbers have six

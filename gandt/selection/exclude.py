@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,14 +18,28 @@ from gandt.pool.sources import PATH_COLUMNS, open_pool, read_item
 from gandt.tables import find_column, read_rows
 from gandt.types import IntArray
 
-__all__ = ["excluded_rows"]
+__all__ = ["Excluded", "excluded_rows", "read_excluded"]
 
 # Selection tables name the copies that a candidate stands for; a labeled image answers for them.
 COPIES = "duplicates"
 
 
-def excluded_rows(index: Index, files: Sequence[str]) -> IntArray:
-    """Sorted rows of the index that the files name.
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """The images that some files name, in whatever folder a copy of them lies."""
+
+    names: frozenset[str]
+    sha256: frozenset[str] = frozenset()  # of images that lie in a folder that was named
+
+    def rows(self, index: Index) -> IntArray:
+        """Sorted rows of the index that hold them."""
+        return np.union1d(
+            index.find("image_path", sorted(self.names)), index.find("sha256", sorted(self.sha256))
+        )
+
+
+def read_excluded(files: Sequence[str]) -> Excluded:
+    """Read what was labeled already or sent before.
 
     Images are matched by their names, and those of a folder also by their bytes, so that a copy of
     what was labeled serves as well.
@@ -48,7 +63,12 @@ def excluded_rows(index: Index, files: Sequence[str]) -> IntArray:
         if storage.is_folder(location):
             hashes.update(_hashes(location))
         names.update(_names(location))
-    return np.union1d(index.find("image_path", sorted(names)), index.find("sha256", sorted(hashes)))
+    return Excluded(frozenset(names), frozenset(hashes))
+
+
+def excluded_rows(index: Index, files: Sequence[str]) -> IntArray:
+    """Sorted rows of the index that the files name; see `read_excluded`."""
+    return read_excluded(files).rows(index)
 
 
 def _hashes(folder: str) -> Iterator[str]:

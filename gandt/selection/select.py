@@ -84,7 +84,11 @@ class _Round:
 
 
 def select_candidates(
-    index: Index, seeds: SeedSet, options: SelectOptions, left_out: IntArray
+    index: Index,
+    seeds: SeedSet,
+    options: SelectOptions,
+    left_out: IntArray,
+    gold: IntArray | None = None,
 ) -> Selection:
     """Choose the candidates of a round.
 
@@ -92,6 +96,8 @@ def select_candidates(
     ----------
     left_out
         Rows that must not be chosen: labeled already, or sent before.
+    gold
+        Rows whose labels are known, which must not be chosen either.
 
     Raises
     ------
@@ -118,6 +124,12 @@ def select_candidates(
     if len(left_out):
         notes.append(f"{_count(len(np.setdiff1d(left_out, index.dead)), 'image')} excluded.")
     known[in_pool] = True
+    if gold is not None:
+        planted = np.setdiff1d(gold[~known[gold]], index.dead)
+        if len(planted):
+            are = "is a gold image" if len(planted) == 1 else "are gold images"
+            notes.append(f"{_count(len(planted), 'image')} of the pool {are}; left out.")
+        known[gold] = True
     groups = [by_name[name] for name in targets]
     rows, background = _look_at(index, groups, options, known)
     if known[rows].all():

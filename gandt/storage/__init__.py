@@ -39,7 +39,9 @@ __all__ = [
     "list_folder",
     "normalize",
     "open_lines",
+    "put",
     "read_bytes",
+    "read_start",
     "stat",
     "write_bytes",
 ]
@@ -159,6 +161,20 @@ def read_bytes(uri: str | os.PathLike[str], *, offset: int = 0, size: int | None
     return s3.read(text, offset, size) if is_remote(text) else local.read(text, offset, size)
 
 
+def read_start(uri: str | os.PathLike[str], size: int) -> tuple[StoredObject, bytes]:
+    """Read the first `size` bytes of an object, and what it is; on S3 in one request.
+
+    Raises
+    ------
+    StorageError
+        Where it is missing, is a folder, or may not be read.
+    """
+    text = normalize(uri)
+    if is_remote(text):
+        return s3.read_start(text, size)
+    return stat(text), local.read(text, 0, size)
+
+
 def open_lines(uri: str | os.PathLike[str]) -> Iterator[bytes]:
     r"""Stream the lines of an object, without their `\n` or `\r\n`.
 
@@ -192,6 +208,23 @@ def write_bytes(uri: str | os.PathLike[str], data: bytes) -> None:
     """
     text = normalize(uri)
     (s3 if is_remote(text) else local).write(text, data)
+
+
+def put(uri: str | os.PathLike[str], data: bytes, *, content_type: str) -> None:
+    """Write an object that browsers will load, whole and with proof that it arrived unchanged.
+
+    S3 keeps the SHA-256 of the bytes with it and refuses others. A local file has no content type.
+
+    Raises
+    ------
+    StorageError
+        Where it may not be written, or was damaged on the way at every try.
+    """
+    text = normalize(uri)
+    if is_remote(text):
+        s3.put(text, data, content_type)
+    else:
+        local.write(text, data)
 
 
 @contextlib.contextmanager

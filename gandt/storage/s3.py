@@ -7,18 +7,20 @@ here, from the byte where it broke.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from gandt.errors import StorageError
 from gandt.storage import local
-from gandt.storage.objects import CHUNK, StoredObject
+from gandt.storage.objects import CHUNK, MissingObject, StoredObject
 from gandt.storage.s3_client import MULTIPART, client, send, transfer_config
-from gandt.storage.s3_errors import MISSING, is_cut, translated
+from gandt.storage.s3_errors import MISSING, is_cut, is_damaged, translated
 
 __all__ = [
     "PREFIX",
@@ -28,7 +30,9 @@ __all__ = [
     "delete",
     "download",
     "find",
+    "put",
     "read",
+    "read_start",
     "split",
     "upload",
     "walk",
@@ -37,6 +41,7 @@ __all__ = [
 
 PREFIX = "s3://"
 _CUTS = 5  # in a row, without a byte in between
+_PUTS = 3  # of one object whose bytes arrive damaged
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -60,6 +65,10 @@ def find(uri: str) -> StoredObject | None:
         except ClientError as error:
             if error.response["Error"]["Code"] in MISSING:
                 return None
+            if error.response["Error"]["Code"] == "403":
+                # An answer to HEAD has no body that could tell wrong credentials from a lack of
+                # permission; that to GET has.
+                send("get_object", Bucket=bucket, Key=key, Range="bytes=0-0")
             raise
     return StoredObject(uri, int(head["ContentLength"]), _etag(head))
 
@@ -100,11 +109,36 @@ def read(uri: str, offset: int, size: int | None) -> bytes:
     return b"".join(chunks(uri, offset, size))
 
 
-def chunks(uri: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+def read_start(uri: str, size: int) -> tuple[StoredObject, bytes]:
+    """Read the first `size` bytes and what the whole object is, in one request."""
+    stored: list[StoredObject] = []
+
+    def look(answer: Any) -> None:
+        # "bytes 0-99/1234"; a server that knows no ranges sends the whole, and no such header.
+        whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
+        length = int(whole) if whole.isdecimal() else int(answer["ContentLength"])
+        stored.append(StoredObject(uri, length, _etag(answer)))
+
+    data = b"".join(chunks(uri, 0, size, look))
+    if stored:
+        return stored[0], data[:size]
+    found = find(uri)  # no range of an empty object can be read
+    if found is None:
+        raise MissingObject(f"There is no object {uri}: check the name.")
+    return found, b""
+
+
+def chunks(
+    uri: str,
+    offset: int = 0,
+    size: int | None = None,
+    on_answer: Callable[[Any], None] | None = None,
+) -> Iterator[bytes]:
     """Stream `size` bytes from `offset` on, or all the rest, in chunks of up to 1 MiB.
 
     Nothing where the object ends before `offset`, as a local file gives. An answer that breaks
-    off is taken up again where it broke, from the same version of the object.
+    off is taken up again where it broke, from the same version of the object. `on_answer` sees
+    the first answer, before its body is read.
     """
     bucket, key = split(uri)
     done, cuts, version = 0, 0, None
@@ -118,6 +152,9 @@ def chunks(uri: str, offset: int = 0, size: int | None = None) -> Iterator[bytes
             try:
                 answer = send("get_object", Bucket=bucket, Key=key, **wanted)
                 version = answer.get("ETag")
+                if on_answer is not None:
+                    on_answer(answer)
+                    on_answer = None
                 for chunk in answer["Body"].iter_chunks(CHUNK):
                     done += len(chunk)
                     cuts = 0
@@ -148,6 +185,29 @@ def write(uri: str, data: bytes) -> None:
             send("put_object", Bucket=bucket, Key=key, Body=data)
         else:
             client().upload_fileobj(io.BytesIO(data), bucket, key, Config=transfer_config())
+
+
+def put(uri: str, data: bytes, content_type: str) -> None:
+    """Put an object in one piece; S3 refuses it where other bytes arrive than these."""
+    bucket, key = split(uri)
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    with translated("written", uri):
+        from botocore.exceptions import ClientError
+
+        for left in reversed(range(_PUTS)):
+            try:
+                send(
+                    "put_object",
+                    Bucket=bucket,
+                    Key=key,
+                    Body=data,
+                    ContentType=content_type,
+                    ChecksumSHA256=digest,
+                )
+                return
+            except ClientError as error:
+                if not (left and is_damaged(error)):
+                    raise
 
 
 def create(uri: str, data: bytes) -> bool:

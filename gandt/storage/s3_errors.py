@@ -14,7 +14,7 @@ from typing import Any, Literal
 from gandt.errors import StorageError
 from gandt.storage.objects import MissingObject, PassingFailure, ServiceFailure
 
-__all__ = ["MISSING", "bucket_of", "is_busy", "is_cut", "translated"]
+__all__ = ["MISSING", "bucket_of", "is_busy", "is_cut", "is_damaged", "translated"]
 
 Verb = Literal["read", "listed", "written", "deleted"]
 
@@ -60,6 +60,7 @@ _CUT = frozenset(
         *("IncompleteReadError", "RetriesExceededError", "HTTPClientError"),
     }
 )
+_DAMAGED = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"})
 _PERMISSIONS: dict[Verb, str] = {
     "read": "s3:GetObject",
     "listed": "s3:ListBucket",
@@ -82,6 +83,11 @@ def is_busy(error: Any) -> bool:
     """Whether S3 answered (a `ClientError`) that it has too much to do, or failed within."""
     status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
     return error.response["Error"].get("Code") in _BUSY or status.startswith("5")
+
+
+def is_damaged(error: Any) -> bool:
+    """Whether S3 refused (a `ClientError`) an object since other bytes arrived than were sent."""
+    return error.response["Error"].get("Code") in _DAMAGED
 
 
 @contextlib.contextmanager
@@ -141,6 +147,11 @@ def _of_answer(verb: Verb, uri: str, error: Any) -> StorageError:
     if is_busy(error):
         return PassingFailure(
             f"{uri} cannot be {verb}: S3 is too busy ({code}, after all retries); run again later."
+        )
+    if is_damaged(error):
+        return PassingFailure(
+            f"{uri} cannot be {verb}: its bytes are damaged on the way ({code}); check the network "
+            "(a proxy, perhaps) and run again."
         )
     if code == "InvalidObjectState":
         return StorageError(

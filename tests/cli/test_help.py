@@ -12,7 +12,10 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ("embed", "select", "aggregate", "report", "info", "validate", "template")
+COMMANDS = (
+    *("embed", "select", "manifest", "label", "launch", "status", "wait", "stop", "fetch"),
+    *("aggregate", "report", "info", "validate", "teams", "template"),
+)
 HEAVY = ("torch", "numpy", "faiss", "pyarrow", "scipy", "PIL", "boto3", "rich", "open_clip", "timm")
 
 

@@ -48,4 +48,7 @@ def test_what_makes_no_sense_is_refused(gandt: Run, colors: Path, tmp_path: Path
     assert "is a folder; name a file" in gandt("manifest", "pool", "--out", "x/", code=2).stderr
     assert "nowhere" in gandt("manifest", "nowhere", code=1).stderr
     (tmp_path / "gaps.csv").write_text('text\na\n""\nb\n')
-    assert "1 row without a text, the first is row 2" in gandt("manifest", "--text", "gaps.csv", code=2).stderr
+    assert (
+        "1 row without a text, the first is row 2"
+        in gandt("manifest", "--text", "gaps.csv", code=2).stderr
+    )

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from console_blocks import blocks, run_blocks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-DURATION = r"(\d+ h )?(\d+ min )?\d+ s\b"
-PROGRESS = re.compile(r"images/s, .* rejected, model waited")
-
-
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", README, flags=re.DOTALL)
-
-
-def masked(line: str) -> str:
-    """What must agree: the words; figures of time and score may differ."""
-    return re.sub(r"\d[\d,.]*", "#", re.sub(DURATION, "T", line)).rstrip()
 
 
 @pytest.fixture(scope="module")
@@ -46,32 +34,13 @@ def answer(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_the_console_blocks_run_in_order(round_folder: Path) -> None:
-    program = shutil.which("gandt", path=str(Path(sys.executable).parent))
-    assert program, "the gandt program is not installed beside python"
-    path = f"{Path(program).parent}{os.pathsep}{os.environ['PATH']}"
-    commands = 0
-    for block in blocks("console"):
-        first, *shown = block.strip().splitlines()
-        assert first.startswith("$ "), "a console block is one command and what it prints"
-        if first.startswith("$ gandt aggregate answers/"):
+    def between(command: str) -> None:
+        if command.startswith("gandt aggregate answers/"):
             answer(round_folder)
-        done = subprocess.run(
-            ["bash", "-c", first.removeprefix("$ ")],
-            cwd=round_folder,
-            env={**os.environ, "PATH": path, "PWD": str(round_folder)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        printed = [line for line in done.stdout.splitlines() if not PROGRESS.search(line)]
-        # Notes go to standard error and may come before or after the results.
-        assert sorted(map(masked, printed)) == sorted(map(masked, shown)), first
-        commands += 1
-    assert commands >= 5
 
-    python = "\n".join(blocks("python"))
+    assert run_blocks(README, round_folder, between) >= 5
+
+    python = "\n".join(blocks(README, "python"))
     done = subprocess.run(
         [sys.executable, "-c", python],
         cwd=round_folder,

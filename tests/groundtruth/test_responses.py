@@ -610,6 +610,7 @@ class TestTiles:
         assert answers.lines["/photos/y.jpg"] == {
             "source-ref": "s3://b/y.jpg",
             "gandt-pool-uri": "/photos/y.jpg",
+            "gandt-gold": ["Wedding"],
         }
 
     def test_one_label_each_on_request(self, new_job: Callable) -> None:

@@ -111,9 +111,18 @@ class TestVariables:
         granted = image.replace(" }}", " | grant_read_access }}")
         assert codes(GOOD + granted, IMAGE, pre_annotation=False) == []
 
-    def test_source_ref_is_not_in_what_a_lambda_gives(self) -> None:
+    def test_what_the_line_holds_is_also_in_what_the_lambda_gives(self) -> None:
         page = GOOD + "{{ task.input.source-ref | grant_read_access }}"
-        assert codes(page, IMAGE) == ["missing-variable"]
+        assert codes(page, IMAGE) == codes(page, IMAGE, pre_annotation=False) == []
+
+    def test_our_own_notes_are_not_in_what_the_lambda_gives(self) -> None:
+        page = GOOD + "{{ task.input.gandt-gold }}"
+        assert codes(page, {**IMAGE, "gandt-gold": "cat"}) == ["missing-variable"]
+
+    def test_a_line_that_the_lambda_refuses_is_an_error(self) -> None:
+        (found, *_) = find(GOOD, IMAGE, {"source": "  "})
+        assert (found.severity, found.code, found.line) == ("error", "refused", 2)
+        assert "source is empty" in found.message
 
 
 class TestLiquid:

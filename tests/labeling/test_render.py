@@ -98,10 +98,16 @@ class TestTaskInput:
         assert task_input(record, labels=["x"], pre_annotation=False) == record
 
     def test_a_lambda_names_the_subject_and_decodes_tiles(self) -> None:
-        assert task_input({"source-ref": "s3://b/1.jpg"}) == {"taskObject": "s3://b/1.jpg"}
-        assert task_input({"source": "text"}) == {"taskObject": "text"}
+        image = {"source-ref": "s3://b/1.jpg"}
+        assert task_input(image) == {**image, "taskObject": "s3://b/1.jpg"}
+        assert task_input({"source": "text"})["taskObject"] == "text"
         (tile,) = json.loads(self.TILES)
-        assert task_input({"source": self.TILES}) == {"taskObject": [tile]}
+        found = task_input({"source": self.TILES})
+        assert (found["taskObject"], found["labels"]) == ([tile], ["a"])
+
+    def test_a_line_that_shows_nothing_is_refused_as_the_lambda_does(self) -> None:
+        with pytest.raises(ManifestError, match="neither source nor source-ref"):
+            task_input({"question": "What?"})
 
     def test_labels_of_the_line_win(self) -> None:
         assert task_input({"source": "t"}, labels=["a"])["labels"] == ["a"]
@@ -110,4 +116,8 @@ class TestTaskInput:
     def test_the_machine_s_guess_stays_behind(self) -> None:
         """A worker who could see it would be biased."""
         record = {"source-ref": "s3://b/1.jpg", "gandt-class": "cat", "question": "What?"}
-        assert task_input(record) == {"taskObject": "s3://b/1.jpg", "question": "What?"}
+        assert task_input(record) == {
+            "source-ref": "s3://b/1.jpg",
+            "question": "What?",
+            "taskObject": "s3://b/1.jpg",
+        }

@@ -14,6 +14,7 @@ from gandt.cli.template import template
 from gandt.errors import UsageError
 from gandt.labeling.preview import show_image
 from gandt.labeling.templates import PAGES, baked_labels
+from gandt.labeling.widgets import WIDGETS
 
 if TYPE_CHECKING:
     from s3_server import Bucket
@@ -36,7 +37,8 @@ def manifest(tmp_path: Path) -> str:
 
 def test_list_names_every_page() -> None:
     out, _ = run("list")
-    assert [line.split()[0] for line in out.splitlines()] == list(PAGES)
+    listed = [line.split()[0] for line in out.splitlines() if line.startswith(" ")]
+    assert listed == [*PAGES, *(f"widget-{task}" for task in WIDGETS)]
 
 
 def test_render_shows_a_line_of_the_manifest(manifest: str, tmp_path: Path) -> None:

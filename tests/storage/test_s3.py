@@ -110,6 +110,48 @@ def test_ranges_are_slices(bucket: Bucket, offset: int, size: int | None) -> Non
     assert storage.read_bytes(bucket.put("empty", b""), offset=offset, size=size) == b""
 
 
+def test_the_start_of_an_object_comes_with_what_it_is_in_one_request(bucket: Bucket) -> None:
+    data = np.random.default_rng(0).bytes(300_000)
+    uri = bucket.put("x", data)
+    stored = storage.stat(uri)
+    bucket.server.reset()
+    for size in (1, 1000, 300_000, 999_999):
+        assert storage.read_start(uri, size) == (stored, data[:size])
+    assert bucket.server.requests == {"GET": 4}
+    bucket.server.fail(times=2, path="/x", cut=0.4)
+    assert storage.read_start(uri, 200_000) == (stored, data[:200_000])
+    empty = bucket.put("empty", b"")
+    assert storage.read_start(empty, 10) == (storage.stat(empty), b"")
+    for gone in (bucket.uri("gone"), bucket.uri("folder/")):
+        with pytest.raises(storage.MissingObject, match=f"There is no object {gone}: check"):
+            storage.read_start(gone, 10)
+
+
+def test_what_is_put_for_browsers_has_a_type_and_is_sent_again_where_it_was_damaged(
+    bucket: Bucket,
+) -> None:
+    uri = bucket.uri("a b.png")
+    storage.put(uri, b"pixels", content_type="image/png")
+    head = s3_client.client().head_object(Bucket=bucket.name, Key="a b.png")
+    assert head["ContentType"] == "image/png"
+    for times, fails in ((2, False), (3, True)):
+        bucket.server.fail(times=times, method="PUT", status="400 Bad Request", code="BadDigest")
+        if fails:
+            with pytest.raises(storage.PassingFailure, match="damaged on the way"):
+                storage.put(uri, b"others", content_type="image/png")
+        else:
+            storage.put(uri, b"pixel 2", content_type="image/png")
+    assert bucket.get("a b.png") == b"pixel 2"
+
+
+def test_a_refused_look_says_why(bucket: Bucket) -> None:
+    uri = bucket.put("k", b"1")
+    for method in ("HEAD", "GET"):  # only the answer to GET has words
+        bucket.server.fail(method=method, status="403 Forbidden", code="ExpiredToken")
+    with pytest.raises(storage.ServiceFailure, match=r"refused \(ExpiredToken\); renew them"):
+        storage.find(uri)
+
+
 def test_lines_are_streamed(bucket: Bucket) -> None:
     lines = [b"a" * 2_500_000, b"", "zwölf".encode()]
     uri = bucket.put("lines.txt", b"\r\n".join(lines))

@@ -1,0 +1,237 @@
+/* The bar above a worker page: progress, the way back, and answers that arrive.
+
+   It knows the page by what every crowd-form does (`crowd-answer`, `crowd-saved`, `crowd-failed`)
+   and, for showing an earlier answer again, by the controls of G&T's own pages. */
+(() => {
+  "use strict";
+  const $ = (id) => document.getElementById(id);
+  const bar = $("desk");
+  const desk = JSON.parse(bar.dataset.desk);
+  const AWAY = 60000;  // milliseconds without a key or a pointer that are no work
+  const EVERY = 15000;  // milliseconds from one look at the server to the next
+  let left = false;
+
+  // ---- numbers
+  function show(progress) {
+    const total = progress.done + progress.left;
+    const count = $("desk-count");
+    count.replaceChildren(Object.assign(document.createElement("b"), { textContent: String(progress.done) }), " of " + total);
+    count.title = progress.done + " done, at most " + progress.left + " to do" + (progress.skipped ? ", " + progress.skipped + " of them without an answer" : "");
+    $("desk-more").textContent = progress.words.join(" · ");
+    const line = $("desk-line");
+    line.setAttribute("aria-valuemax", String(total));
+    line.setAttribute("aria-valuenow", String(progress.done));
+    line.firstElementChild.style.width = (total ? 100 * progress.done / total : 0) + "%";
+  }
+  $("desk-who").textContent = desk.person;
+  $("desk-who").title = "You answer as " + desk.person + (desk.who ? "; let somebody else sit down" : "");
+  if (desk.who) $("desk-who").href = desk.who;
+  if (desk.progress) show(desk.progress);
+  else $("desk-line").hidden = true;
+
+  function fit() { document.documentElement.style.setProperty("--desk", bar.offsetHeight + "px"); }
+  new ResizeObserver(fit).observe(bar);
+  fit();
+
+  const memory = {  // storage is forbidden in some windows
+    get: (key) => { try { return sessionStorage.getItem(key); } catch { return null; } },
+    set: (key, value) => { try { sessionStorage.setItem(key, value); } catch { /* only a nicety */ } },
+    drop: (key) => { try { sessionStorage.removeItem(key); } catch { /* only a nicety */ } },
+  };
+  if (memory.get("desk-saved")) {
+    memory.drop("desk-saved");
+    $("desk-saved").textContent = "✓ Saved";
+    setTimeout(() => { $("desk-saved").textContent = ""; }, 2500);
+  }
+
+  function alertUser(text, action) {
+    const box = $("desk-alert");
+    box.firstElementChild.textContent = text;
+    box.querySelectorAll("button").forEach((button) => button.remove());
+    if (action) {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: action[0] });
+      button.addEventListener("click", action[1]);
+      box.append(button);
+    }
+    box.hidden = !text;
+  }
+
+  // ---- time at work, for the record of the answer
+  let worked = 0;
+  let since = performance.now();
+  let active = since;
+  let touched = false;  // since the server was last told
+  function tick() {
+    const now = performance.now();
+    if (document.visibilityState === "visible") worked += Math.max(0, Math.min(now, active + AWAY) - since);
+    since = now;
+  }
+  for (const kind of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+    addEventListener(kind, () => { tick(); active = performance.now(); touched = true; }, { passive: true, capture: true });
+  }
+  document.addEventListener("visibilitychange", () => {
+    const now = performance.now();
+    if (document.visibilityState === "visible") since = now;
+    else { worked += Math.max(0, Math.min(now, active + AWAY) - since); since = now; }
+  });
+  function seconds() { tick(); return (worked / 1000).toFixed(2); }
+
+  // ---- the answer goes out, and arrives
+  let pending = null;
+  function address() { return desk.action + (desk.action.includes("?") ? "&" : "?") + "revision=" + desk.revision + "&seconds=" + seconds(); }
+  document.addEventListener("crowd-answer", (event) => {
+    pending = event.detail;
+    event.target.dataset.action = address();
+    alertUser("");
+  }, true);
+  document.addEventListener("crowd-saved", (event) => go((event.detail || {}).next));
+  document.addEventListener("crowd-failed", (event) => {
+    event.preventDefault();
+    const status = /\((\d{3})\)/.exec(event.detail);
+    explain(status ? Number(status[1]) : 0);
+  });
+  function go(to) {
+    left = true;
+    pending = null;
+    memory.set("desk-saved", "1");
+    location.replace(to || desk.forth);
+  }
+  function explain(status) {
+    const retry = ["Try again", () => send()];
+    const reload = ["Load the page again", () => { left = true; location.replace(desk.forth); }];
+    if (status === 409) alertUser("This task has another answer of yours already, perhaps from another window. Nothing was changed.", reload);
+    else if (status === 401) alertUser("The desk does not know you any more: open the link that you were given. What you chose was not saved.", reload);
+    else if (status === 403 || status === 404) alertUser("This task is not yours any more, so the answer was not saved.", reload);
+    else if (status && status < 500 && status !== 429) alertUser("The answer was not saved (" + status + "): it cannot be taken as it is.", retry);
+    else {
+      alertUser(status ? "The answer is not saved yet (" + status + "). It is sent again in a moment." : "The answer is not saved yet, for the desk cannot be reached. It is sent again every few seconds: keep this page open.", retry);
+      clearTimeout(explain.timer);
+      explain.timer = setTimeout(send, 3000);
+    }
+  }
+  async function send() {
+    clearTimeout(explain.timer);
+    if (pending === null || left) return;
+    let status = 0;
+    try {
+      const reply = await fetch(address(), {
+        method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ answerContent: pending }),
+      });
+      if (reply.ok) { go((await reply.json()).next); return; }
+      status = reply.status;
+    } catch { /* not reached */ }
+    explain(status);
+  }
+  addEventListener("beforeunload", (event) => { if (pending !== null && !left) event.preventDefault(); });
+
+  // ---- a page without a way out gets one
+  function skipDialog() {
+    const box = document.createElement("dialog");
+    box.className = "desk-dialog";
+    const title = Object.assign(document.createElement("h2"), { textContent: "Why can’t it be answered?" });
+    const reason = Object.assign(document.createElement("textarea"), { rows: 2, maxLength: 500 });
+    reason.setAttribute("aria-label", "Reason");
+    const actions = Object.assign(document.createElement("div"), { className: "desk-actions" });
+    const cancel = Object.assign(document.createElement("button"), { type: "button", textContent: "Go back" });
+    const skip = Object.assign(document.createElement("button"), { type: "button", textContent: "Skip the task", disabled: true });
+    reason.addEventListener("input", () => { skip.disabled = !reason.value.trim(); });
+    cancel.addEventListener("click", () => box.close());
+    skip.addEventListener("click", async () => {
+      try {
+        const reply = await fetch(address(), {
+          method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ skip: reason.value.trim() }),
+        });
+        box.close();
+        if (reply.ok) go((await reply.json()).next);
+        else explain(reply.status === 500 ? 400 : reply.status);
+      } catch { box.close(); alertUser("The desk cannot be reached: skip the task again."); }
+    });
+    box.addEventListener("keydown", (event) => event.stopPropagation());
+    box.addEventListener("close", () => box.remove());
+    actions.append(cancel, skip);
+    box.append(title, reason, actions);
+    document.body.append(box);
+    box.showModal();
+  }
+  $("desk-skip").addEventListener("click", skipDialog);
+
+  // ---- back and forth
+  const back = $("desk-back");
+  back.disabled = !desk.back;
+  back.addEventListener("click", () => { if (desk.back) location.replace(desk.back); });
+  function typing(target) {
+    return target instanceof HTMLElement && (target.isContentEditable || target instanceof HTMLTextAreaElement ||
+      (target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type)));
+  }
+  addEventListener("keydown", (event) => {  // on the window, so after the page's own
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (typing(event.target) || document.querySelector("dialog[open]")) return;
+    if ((event.key === "[" || event.key === "Backspace") && desk.back) { event.preventDefault(); location.replace(desk.back); }
+    else if (event.key === "]" && desk.revision) { event.preventDefault(); location.replace(desk.forth); }
+  });
+
+  // ---- an earlier answer is shown again, where the page has controls for it
+  function parsed(text) { try { return JSON.parse(text); } catch { return null; } }
+  function press(buttons, names) {
+    for (const button of buttons) {
+      const name = button.querySelector(".gt-name");
+      if (name && names.includes(name.textContent)) button.click();
+    }
+  }
+  function restore(answer) {
+    const said = [];
+    const category = parsed(answer.category);
+    if (category) {
+      const names = Array.isArray(category.labels) ? category.labels : [category.label].filter(Boolean);
+      press(document.querySelectorAll(".gt-choice"), names);
+      said.push(...names);
+    }
+    const indexes = [...document.querySelectorAll(".gt-tile-data")].map((data) => data.dataset.index);
+    const troubles = parsed(answer.problem);
+    document.querySelectorAll(".gt-tile").forEach((tile, at) => {
+      const names = parsed(answer["labels-" + indexes[at]]);
+      if (Array.isArray(names)) press(tile.querySelectorAll(".gt-chip"), names);
+      const trouble = Array.isArray(troubles) && troubles.some((one) => String(one.index) === indexes[at]);
+      const unsure = trouble && tile.querySelector('.gt-chip[aria-keyshortcuts="-"]');
+      if (unsure) unsure.click();
+    });
+    for (const [field, key, noun] of [["boundingBox", "boundingBoxes", "boxes"], ["entities", "entities", "marks"]]) {
+      const found = parsed(answer[field]);
+      if (found && Array.isArray(found[key])) said.push(found[key].length + " " + noun);
+    }
+    if (typeof answer.problem === "string" && answer.problem && !Array.isArray(troubles)) said.push("cannot be answered: " + answer.problem);
+    return said;
+  }
+
+  addEventListener("DOMContentLoaded", () => {
+    $("desk-skip").hidden = Boolean($("gt-report")) || desk.review;
+    if (desk.previous) {
+      const said = restore(desk.previous);
+      const words = $("desk-before").firstElementChild;
+      if (said.length) {
+        words.append(desk.note + " You said ");
+        said.forEach((text, at) => words.append(at ? ", " : "", Object.assign(document.createElement("bdi"), { textContent: text })));
+        words.append(". Submit to change it.");
+      } else words.textContent = desk.note + " Submit to change it.";
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    } else if (desk.note) $("desk-before").firstElementChild.textContent = desk.note;
+    $("desk-before").hidden = !desk.note;
+    fit();
+  });
+  addEventListener("load", () => {
+    for (const source of desk.ahead) new Image().src = source;
+  });
+
+  // ---- the server is asked now and then how far everybody is, and told who is still at work
+  async function look() {
+    if (left || document.visibilityState !== "visible") return;
+    try {
+      const reply = await fetch("/progress" + (touched && !desk.revision && !desk.review ? "?task=" + desk.task : ""), { credentials: "same-origin" });
+      touched = false;
+      if (reply.ok) show(await reply.json());
+    } catch { /* the next look may go better; an answer says so itself */ }
+  }
+  if (desk.progress) setInterval(look, EVERY);
+})();

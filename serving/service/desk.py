@@ -1,0 +1,307 @@
+"""The labeling desk over HTTP: a worker page for each task, and answers back into the queue.
+
+`desk_routes` gives the routes, so that they can stand beside others in one application, and
+`desk_app` the whole application behind its guard. A page is rendered for one person and one task
+and never kept by the browser; an answer is in the queue, and so on the disk, before the reply says
+so. Blocking work is done by threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from gandt.errors import GandtError, UsageError
+from gandt.labeling.queue import Queue
+from gandt.labeling.queue_store import Person
+from gandt.labeling.queue_tasks import page_input, shown_images
+from gandt.labeling.queue_values import Assignment, Conflict, NotYours
+from gandt.labeling.render import render_page
+from gandt.labeling.templates import PAGES
+from gandt.serving.service.guard import Guard, nonce_of
+from gandt.serving.service.images import ImageShelf
+from gandt.serving.service.pages import put_bar, shell
+from gandt.serving.service.progress import progress_json
+from gandt.serving.service.sent import read_answer, read_name, read_numbers
+from gandt.serving.service.sessions import Sessions, user_name
+
+__all__ = ["Desk", "desk_app", "desk_routes"]
+
+_MAX_PEOPLE = 1000  # who may come in by a name
+
+
+class Desk:
+    """One queue, shown to people.
+
+    Parameters
+    ----------
+    open_door
+        Whether whoever comes may say a name; else only links let in.
+    review
+        Whether finished labels may be looked at and corrected.
+    """
+
+    def __init__(self, queue: Queue, *, open_door: bool, review: bool = False) -> None:
+        self.queue, self.may_review = queue, review
+        self.sessions = Sessions(queue, open_door=open_door)
+        self.shelf = ImageShelf(shown_images(queue.tasks.values()), queue.secret)
+        count = len(queue.tasks)
+        self.tasks_said = f"{count:,} task" + ("" if count == 1 else "s")
+
+    # ---------------------------------------------------------------------------- coming in
+
+    def home(self, request: Request) -> Response:
+        """The task in hand or the next one; else what there is to say."""
+        person = self.sessions.person(request)
+        if person is None:
+            return self._ask_name(request) if self.sessions.open_door else self._closed(request)
+        assignment = self.queue.next(person)
+        if assignment is None:
+            return self._rest(request, person)
+        task = assignment.task.number
+        back = self.queue.before(person)
+        return self.worker_page(
+            request,
+            person,
+            assignment,
+            action=f"/task/{task}/answer",
+            back=None if back is None else f"/task/{back}",
+        )
+
+    def _closed(self, request: Request) -> Response:
+        text = "This desk is open to those who were invited: open the link that you were given."
+        return self._say(request, 401, "You need a link", text, home=False)
+
+    def _ask_name(self, request: Request, error: str = "", name: str | None = None) -> Response:
+        known = [person.name for person in self.queue.people]
+        values = {
+            "tasks": self.tasks_said,
+            "name": name if name is not None else known[-1] if known else user_name(),
+            "error": error,
+            "known": known[-12:],
+        }
+        page = shell("name.html", "Who is labeling?", nonce_of(request), values)
+        return HTMLResponse(page, 422 if error else 200)
+
+    def who(self, request: Request) -> Response:
+        """Let somebody else sit down."""
+        return self._ask_name(request, name="") if self.sessions.open_door else self.home(request)
+
+    async def take_name(self, request: Request) -> Response:
+        """Let somebody in by a name, where the door is open."""
+        if not self.sessions.open_door:
+            raise HTTPException(403, "This desk is open by link only.")
+        name = await read_name(request)
+        try:
+            if len(self.queue.people) >= _MAX_PEOPLE:
+                raise UsageError("Too many people have come in by name: start it with --people.")
+            person = await run_in_threadpool(self.queue.join, name)
+        except UsageError as error:
+            return self._ask_name(request, str(error), name[:60])
+        response = RedirectResponse("/review" if self.may_review else "/", 303)
+        self.sessions.let_in(response, person)
+        return response
+
+    def enter(self, request: Request) -> Response:
+        """Let somebody in by their link. No redirect: it would come without the cookie."""
+        person = self.queue.person_of(request.path_params["token"])
+        if person is None:
+            text = "This link opens nothing here: ask for yours again."
+            return self._say(request, 404, "This link is not valid", text, home=False)
+        response = self._welcome(request, person)
+        self.sessions.let_in(response, person)
+        return response
+
+    def welcome(self, request: Request) -> Response:
+        """The page behind a link, once more."""
+        person = self.sessions.person(request)
+        return self._closed(request) if person is None else self._welcome(request, person)
+
+    def _welcome(self, request: Request, person: Person) -> Response:
+        values = {
+            "person": person.name,
+            "tasks": self.tasks_said,
+            "done": self.queue.progress(person).done,
+        }
+        return HTMLResponse(shell("welcome.html", "Welcome", nonce_of(request), values))
+
+    def _say(
+        self, request: Request, status: int, title: str, text: str, *, home: bool = True
+    ) -> Response:
+        values = {"text": text, "home": home}
+        return HTMLResponse(shell("error.html", title, nonce_of(request), values), status)
+
+    def _rest(self, request: Request, person: Person) -> Response:
+        now, back = self.queue.progress(person), self.queue.before(person)
+        waiting = now.left > 0 and now.in_hand > 0
+        values = {
+            "person": person.name,
+            "waiting": waiting,
+            "in_hand": "1 task is" if now.in_hand == 1 else f"{now.in_hand:,} tasks are",
+            "missing": now.places,
+            "done": now.done,
+            "skipped": now.skipped,
+            "answers": now.answers,
+            "people": now.people,
+            "seconds_each": "" if now.seconds_each is None else f"{now.seconds_each:.1f}",
+            "folder": self.queue.folder.name,
+            "back": "" if back is None else f"/task/{back}",
+            "review": self.may_review,
+        }
+        title = "Waiting" if waiting else "Done"
+        return HTMLResponse(shell("rest.html", title, nonce_of(request), values))
+
+    # -------------------------------------------------------------------------------- tasks
+
+    def worker_page(
+        self,
+        request: Request,
+        person: Person,
+        assignment: Assignment,
+        *,
+        action: str,
+        back: str | None = None,
+        forth: str = "/",
+        note: str = "",
+        review: bool = False,
+    ) -> Response:
+        """Render the page for a task, with the bar above it."""
+        queue, task = self.queue, assignment.task
+        nonce = nonce_of(request)
+        page = render_page(
+            queue.template,
+            page_input(task, queue.labels, hidden=assignment.hidden, ours=queue.page in PAGES),
+            grant_read_access=self.shelf.address,
+            stand_in=True,
+            action=action,
+            nonce=nonce,
+        )
+        ahead = None if assignment.revision or review else queue.peek(person, task.number)
+        images = () if ahead is None else shown_images([ahead])
+        desk = {
+            "task": task.number,
+            "revision": assignment.revision,
+            "action": action,
+            "back": back,
+            "forth": forth,
+            "note": note,
+            "previous": assignment.previous,
+            "ahead": [self.shelf.address(uri) for uri in images],
+            "person": person.name,
+            "who": "/who" if self.sessions.open_door else None,
+            "review": review,
+            "progress": None if review else progress_json(queue.progress(person)),
+        }
+        return HTMLResponse(put_bar(page, desk, nonce))
+
+    def earlier(self, request: Request) -> Response:
+        """A task that this person answered, to look at the answer or to change it."""
+        person, task = self.sessions.known(request), request.path_params["task"]
+        try:
+            assignment = self.queue.again(person, task)
+        except NotYours:
+            return RedirectResponse("/", 303)  # not theirs yet, or given back
+        back, forth = self.queue.before(person, task), self.queue.after(person, task)
+        return self.worker_page(
+            request,
+            person,
+            assignment,
+            action=f"/task/{task}/answer",
+            back=None if back is None else f"/task/{back}",
+            forth="/" if forth is None else f"/task/{forth}",
+            note="An earlier task.",
+        )
+
+    async def take_answer(self, request: Request) -> Response:
+        """Take an answer, or the reason why there is none; the reply comes when it is safe."""
+        person, task = self.sessions.known(request), request.path_params["task"]
+        content, skipped = await read_answer(request)
+        revision, seconds = read_numbers(request)
+
+        def save() -> str:
+            self.queue.answer(
+                person, task, content, revision=revision, seconds=seconds, skipped=skipped
+            )
+            # After a correction one goes on through the later ones, as one came.
+            forth = self.queue.after(person, task) if revision else None
+            return "/" if forth is None else f"/task/{forth}"
+
+        return JSONResponse({"saved": True, "next": await run_in_threadpool(save)})
+
+    def image(self, request: Request) -> Response:
+        """Send an image to those who may be here."""
+        self.sessions.known(request)
+        return self.shelf.respond(request)
+
+    def progress(self, request: Request) -> Response:
+        """Numbers for the bar; a task named here is still being worked at."""
+        person = self.sessions.known(request)
+        task = request.query_params.get("task", "")
+        if task.isdecimal() and len(task) < 10:
+            self.queue.renew(person, int(task))
+        now = progress_json(self.queue.progress(person))
+        ready = self.queue.peek(person, -1) is not None
+        return JSONResponse({**now, "ready": ready})
+
+
+def desk_routes(desk: Desk) -> list[Route]:
+    """The routes of a desk."""
+    return [
+        Route("/", desk.home),
+        Route("/name", desk.take_name, methods=["POST"]),
+        Route("/enter/{token}", desk.enter),
+        Route("/welcome", desk.welcome),
+        Route("/task/{task:int}", desk.earlier),
+        Route("/task/{task:int}/answer", desk.take_answer, methods=["POST"]),
+        Route("/progress", desk.progress),
+        Route("/who", desk.who),
+        Route("/image/{id}", desk.image),
+        Route("/favicon.ico", lambda request: Response(status_code=204)),
+        Route("/healthz", lambda request: JSONResponse({"ok": True})),
+    ]
+
+
+def desk_app(desk: Desk, *, names: Iterable[str] = ()) -> Guard:
+    """Make the application: the routes of a desk behind the guard.
+
+    Parameters
+    ----------
+    names
+        Host names of this machine; see `Guard`.
+    """
+    routes = desk_routes(desk)
+    if desk.may_review:
+        from gandt.serving.service.review import review_routes
+
+        routes += review_routes(desk)
+    handlers = {HTTPException: _refused, GandtError: _failed}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), names)
+
+
+def _wants_page(request: Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    found = cast(HTTPException, error)
+    if _wants_page(request):
+        titles = {401: "The desk does not know you", 404: "There is nothing here"}
+        text = "Go back to the tasks." if found.status_code == 404 else str(found.detail)
+        values = {"text": text, "home": True}
+        title = titles.get(found.status_code, "That did not work")
+        page = shell("error.html", title, nonce_of(request), values)
+        return HTMLResponse(page, found.status_code)
+    return JSONResponse({"error": found.detail}, found.status_code, headers=found.headers)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    refusals: dict[type[Exception], int] = {NotYours: 403, Conflict: 409, UsageError: 422}
+    status = refusals.get(type(error), 500)
+    return _refused(request, HTTPException(status, str(error)))

@@ -1,0 +1,160 @@
+"""What every request has to pass before anything of the service sees it, and what every reply says.
+
+- `Host` has to be an address, `localhost` or a name of this machine that the service was told: a
+  name of somebody else that was made to point here (DNS rebinding) is refused.
+- What changes anything has to come from a page of the service itself (`Origin`), so that no other
+  site can send it with the visitor's cookies.
+- A body is limited in size and in time.
+- Replies carry a strict content security policy, with a nonce that is new each time, and may be
+  neither framed nor sniffed.
+
+Any ASGI application can stand behind it. The rules are those of the Fetch standard and of OWASP's
+cheat sheets on request forgery and on content security policy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["MAX_BODY", "Guard", "nonce_of", "too_large"]
+
+MAX_BODY = 4_000_000  # bytes; a page with a thousand boxes sends a hundred thousand
+BODY_SECONDS = 30.0
+_READS = frozenset({"GET", "HEAD"})
+_IMAGE_POLICY = "default-src 'none'; sandbox"  # for what is shown by pages, never by itself
+
+
+def nonce_of(request: Request) -> str:
+    """The nonce that this reply's policy allows scripts and styles with."""
+    return str(request.scope["gandt.nonce"])
+
+
+def page_policy(nonce: str) -> str:
+    """The content security policy of a page."""
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+        "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+class Guard:
+    """ASGI middleware that lets only sound requests through.
+
+    Parameters
+    ----------
+    app
+        What stands behind.
+    names
+        Host names of this machine, without a port, beside `localhost` and addresses.
+    """
+
+    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
+        self.app = app
+        self.names = frozenset({"localhost", *(name.lower() for name in names)})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        nonce = secrets.token_urlsafe(16)
+        scope["gandt.nonce"] = nonce
+        headers = Headers(scope=scope)
+        image = False
+
+        async def answer(message: Message) -> None:
+            nonlocal image
+            if message["type"] == "http.response.start":
+                found = MutableHeaders(raw=message.setdefault("headers", []))
+                image = found.get("content-type", "").startswith(("image/", "application/octet"))
+                _protect(found, page_policy(nonce) if not image else _IMAGE_POLICY)
+            await send(message)
+
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            reply = JSONResponse({"error": refusal[1]}, refusal[0])
+            await reply(scope, receive, answer)
+            return
+        await self.app(scope, _limited(receive), answer)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._is_ours(hosts[0]):
+            return 421, "This address is not one of this machine: use the link that was printed."
+        if scope["method"] in _READS:
+            return None
+        # Either scheme, for a proxy may speak TLS for us; the host is what tells sites apart.
+        if headers.get("origin") not in (f"http://{hosts[0]}", f"https://{hosts[0]}"):
+            return 403, "This was not sent by a page of this desk, so it was not taken."
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > MAX_BODY:
+            return 413, too_large()
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name, address = _host_name(host), None
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return name in self.names
+        return address is not None
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    name, colon, port = host.partition(":")
+    return name.lower() if not colon or port.isdecimal() else ""
+
+
+def too_large() -> str:
+    """Say that a body is too large."""
+    return f"What was sent is larger than {MAX_BODY // 1_000_000} MB, so it was not taken."
+
+
+def _limited(receive: Receive) -> Receive:
+    """Receive no more of a body than is allowed, and wait no longer for it."""
+    taken = 0
+    deadline = None
+
+    async def limited() -> Message:
+        nonlocal taken, deadline
+        now = asyncio.get_running_loop().time()
+        deadline = deadline or now + BODY_SECONDS
+        if taken < 0:  # the body is complete: what follows is only the end of the connection
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), max(0.01, deadline - now))
+        except asyncio.TimeoutError:
+            return {"type": "http.disconnect"}
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY:
+                return {"type": "http.disconnect"}
+            if not message.get("more_body", False):
+                taken = -1
+        return message
+
+    return limited
+
+
+def _protect(headers: MutableHeaders, policy: str) -> None:
+    headers["Content-Security-Policy"] = policy
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    headers.setdefault("Cache-Control", "no-store")

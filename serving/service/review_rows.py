@@ -1,0 +1,114 @@
+"""Finished tasks with what people made of them: the label, how sure it is, who said what.
+
+Reads the folder of a queue as `gandt aggregate` would, so that a reviewer sees what will come out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gandt.aggregation.aggregate import aggregate
+from gandt.answers import Box, Label, Mask, Span
+from gandt.errors import AnswerError
+from gandt.groundtruth.responses import read_answers
+from gandt.labeling.queue import Queue
+
+__all__ = ["ReviewRow", "review_rows"]
+
+NOTHING = "(nothing)"  # a complete answer without a label
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """One image or text."""
+
+    task: int
+    position: int  # of the image in a tiled task
+    name: str
+    image: str | None  # its URI
+    text: str | None
+    label: str  # in words
+    confidence: float
+    agreement: float  # share of the votes that equal the label
+    votes: tuple[tuple[str, str], ...]  # who, and what
+    known: bool  # a planted answer
+
+
+def review_rows(queue: Queue) -> list[ReviewRow]:
+    """Give the finished ones, by label, the least sure first.
+
+    Raises
+    ------
+    AnswerError
+        Where the answers cannot be made into labels.
+    """
+    finished = queue.finished()
+    if not finished:
+        return []
+    answers = read_answers([str(queue.folder)])
+    if not len(answers):
+        return []
+    consensus = aggregate(
+        answers,
+        gold=dict(answers.gold) or None,
+        classes=answers.classes or None,
+        tasks=answers.tasks or None,
+    )
+    votes: dict[str, list[tuple[str, str]]] = {}
+    for task, worker, label in zip(answers.task, answers.worker, answers.label, strict=True):
+        votes.setdefault(task, []).append((worker, words(label)))
+    places = dict(_places(queue, finished))
+    labels = consensus.labels
+    rows = []
+    for at, name in enumerate(labels["task"]):
+        if name not in places or labels["label"][at] is None:
+            continue
+        number, position, image, text = places[name]
+        rows.append(
+            ReviewRow(
+                task=number,
+                position=position,
+                name=name,
+                image=image,
+                text=text,
+                label=words(labels["label"][at]),
+                confidence=float(labels["confidence"][at]),
+                agreement=float(labels["agreement"][at]),
+                votes=tuple(votes.get(name, ())),
+                known=labels["source"][at] == "gold",
+            )
+        )
+    sizes = Counter(row.label for row in rows)
+    return sorted(
+        rows, key=lambda row: (-sizes[row.label], row.label, row.confidence, row.task, row.position)
+    )
+
+
+def _places(
+    queue: Queue, finished: list[int]
+) -> Iterator[tuple[str, tuple[int, int, str | None, str | None]]]:
+    for number in reversed(finished):  # of a name that is there twice the first counts
+        asked = queue.tasks[number].asked
+        images = asked.references or (str(asked.record.get("source-ref") or ""),)
+        for position, name in enumerate(asked.names):
+            image = None if asked.text is not None else images[position]
+            yield name, (number, position, image, asked.text)
+
+
+def words(label: Label) -> str:
+    """Say a label in few words."""
+    if isinstance(label, str):
+        return label
+    if isinstance(label, Mask):
+        return "a mask"
+    counts = Counter(part.label if isinstance(part, Box | Span) else part for part in label)
+    shaped = any(isinstance(part, Box | Span) for part in label)
+    listed = (f"{count} {name}" if shaped else name for name, count in sorted(counts.items()))
+    return ", ".join(listed) or NOTHING
+
+
+def no_rows(error: AnswerError) -> str:
+    """Say why there is nothing to see."""
+    return f"The answers so far make no labels yet. {error}"

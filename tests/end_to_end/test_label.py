@@ -1,0 +1,367 @@
+"""People at the desk: the real program, a real browser, and `gandt aggregate` on what comes out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from desk_program import PROGRAM, DeskProgram, Visitor, write_manifest
+
+CHROMIUM, DRIVER = shutil.which("chromium") or "", shutil.which("chromedriver") or ""
+HOW = "needs Chromium: apt-get install chromium chromium-driver, and pip install 'gandt[test]'"
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--force-prefers-reduced-motion", "--window-size=1280,800"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no test leaves this machine
+)
+ENTER, DOWN = "\ue007", "\ue015"
+LABELS = ("cat", "dog", "Other")
+
+pytestmark = pytest.mark.browser
+
+
+class Person:
+    """Somebody with a browser of their own."""
+
+    def __init__(self) -> None:
+        webdriver = pytest.importorskip("selenium.webdriver", reason=HOW)
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for flag in FLAGS:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+
+    def open(self, address: str) -> None:
+        self.browser.get(address)
+
+    def js(self, script: str, *arguments: object) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def wait(self, script: str, *arguments: object, seconds: float = 10) -> Any:
+        from selenium.common.exceptions import JavascriptException
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        waiting = WebDriverWait(self.browser, seconds, 0.02, [JavascriptException])
+        return waiting.until(lambda _: self.js(f"return {script}", *arguments), script)
+
+    def keys(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.browser, duration=0).send_keys(*keys).perform()
+
+    def click(self, selector: str) -> None:
+        self.browser.find_element("css selector", selector).click()
+
+    def text(self, selector: str = "body") -> str:
+        return str(self.browser.find_element("css selector", selector).text)
+
+    def named(self, name: str) -> None:
+        """Say a name on the first page."""
+        self.wait("document.activeElement.id === 'name'")
+        self.js("document.activeElement.value = ''")
+        self.keys(name, ENTER)
+
+    def on_task(self, number: int | None = None) -> dict[str, Any]:
+        """Wait for the page of a task that was not answered yet; what its bar knows."""
+        script = (
+            "(() => { const d = document.getElementById('desk');"
+            "if (!d || document.readyState !== 'complete') return null;"
+            "const v = JSON.parse(d.dataset.desk);"
+            "return arguments[0] === null || v.task === arguments[0] ? v : null; })()"
+        )
+        return dict(self.wait(script, number))
+
+    def faults(self) -> list[str]:
+        """What the console complained about since it was asked last, while the desk was there."""
+        return [
+            entry["message"]
+            for entry in self.browser.get_log("browser")
+            if entry["level"] == "SEVERE" and "net::ERR_CONNECTION" not in entry["message"]
+        ]
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[Callable[[int], Person]]:
+    """Browsers, started when they are needed and kept for the module."""
+    if not CHROMIUM or not DRIVER:
+        pytest.skip(HOW)
+    started: list[Person] = []
+
+    def person(number: int) -> Person:
+        while len(started) <= number:
+            started.append(Person())
+        return started[number]
+
+    yield person
+    for one in started:
+        one.browser.quit()
+
+
+@pytest.fixture
+def ann(people: Callable[[int], Person]) -> Iterator[Person]:
+    person = people(0)
+    person.open("about:blank")
+    person.faults()
+    yield person
+    assert person.faults() == []
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A manifest of twenty pictures, in the folder that the program runs in."""
+    paths = []
+    for number in range(20):
+        paths.append(tmp_path / "pool" / f"{number:02d}.png")
+        paths[-1].parent.mkdir(exist_ok=True)
+        Image.new("RGB", (120, 80), (12 * number, 90, 200 - 9 * number)).save(paths[-1])
+    write_manifest(tmp_path / "round1.manifest", [{"source-ref": str(path)} for path in paths])
+    return tmp_path
+
+
+def begin(folder: Path, *arguments: object) -> DeskProgram:
+    labels = ",".join(LABELS)
+    return DeskProgram(folder, "round1.manifest", "--labels", labels, *arguments)
+
+
+def aggregate(folder: Path) -> dict[str, dict[str, str]]:
+    """Run `gandt aggregate`; its labels by the name of the picture."""
+    done = subprocess.run(
+        [str(PROGRAM), "aggregate", "round1.answers", "--out", "round1/"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with (folder / "round1" / "labels.csv").open(newline="") as file:
+        return {Path(row["task"]).name: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.slow
+def test_twenty_images_by_keyboard_and_by_mouse(ann: Person, folder: Path) -> None:
+    """One person, every way of answering; the page is loaded again and goes on; labels come out."""
+    with begin(folder) as desk:
+        ann.open(desk.links[""])
+        ann.named("Ann")
+        expected = []
+        for number in range(20):
+            shown = ann.on_task(number)
+            assert shown["progress"]["done"] == number
+            assert ann.wait("document.querySelector('.gt-picture img').naturalWidth") == 120
+            choice = number % 3
+            if number % 4 == 0:
+                ann.keys(str(choice + 1), ENTER)
+            elif number % 4 == 1:
+                ann.keys(*[DOWN] * (choice + 1), " ", ENTER)
+            elif number % 4 == 2:
+                ann.click(f".gt-choice:nth-of-type({choice + 1})")
+                ann.click("#gt-submit")
+            else:
+                ann.browser.refresh()
+                assert ann.on_task(number)["revision"] == 0
+                ann.keys(str(choice + 1), ENTER)
+            expected.append(LABELS[choice])
+        ann.wait("document.title === 'Done'")
+        assert "Every task has its answers." in ann.text()
+        summary = desk.stop()
+    assert (summary["answers"], summary["missing"]) == (20, 0)
+    labels = aggregate(folder)
+    assert [labels[f"{number:02d}.png"]["label"] for number in range(20)] == expected
+
+
+def test_one_goes_back_changes_an_answer_and_goes_on(ann: Person, folder: Path) -> None:
+    with begin(folder) as desk:
+        ann.open(desk.links[""])
+        ann.named("Ann")
+        for number in range(3):
+            ann.on_task(number)
+            ann.keys("1", ENTER)
+        ann.on_task(3)
+        ann.keys("[")
+        ann.on_task(2)
+        ann.click("#desk-back")
+        ann.on_task(1)
+        assert "You said cat" in ann.text("#desk-before")
+        assert ann.text('.gt-choice[aria-checked="true"]').startswith("cat")
+        ann.keys("2", ENTER)
+        ann.on_task(2)  # on through the later ones, as one came
+        ann.keys("]")
+        assert ann.on_task(3)["progress"]["done"] == 3
+        ann.click("#gt-report")
+        ann.js("document.querySelector('dialog[open] input').click()")
+        ann.click("#gt-send-problem")
+        ann.on_task(4)
+        ann.keys("[")
+        ann.on_task(3)
+        assert "cannot be answered: The image does not load" in ann.text("#desk-before")
+        summary = desk.stop()
+    assert summary["people"] == {"Ann": {"answers": 3, "skipped": 1}}
+    labels = aggregate(folder)
+    assert [labels[f"0{n}.png"]["label"] for n in range(4)] == ["cat", "dog", "cat", ""]
+
+
+@pytest.mark.slow
+def test_two_people_at_once_and_a_killed_desk_lose_nothing(
+    people: Callable[[int], Person], folder: Path
+) -> None:
+    """Two browsers by their links; SIGKILL in between; the page waits for the desk and goes on."""
+    both = [people(0), people(1)]
+    options = ("--people", "ann,ben", "--workers-per-task", "2")
+    with begin(folder, *options) as desk:
+        port, links = desk.port, desk.links
+        for person, name in zip(both, ("ann", "ben"), strict=True):
+            person.open(links[name])
+            person.keys(ENTER)
+        for number in range(6):
+            for at, person in enumerate(both):
+                person.on_task(number)
+                person.keys(str(1 + (number + at) % 2), ENTER)
+        for person in both:
+            person.on_task(6)
+        desk.kill()
+    # What was accepted is in the folder as it lies there, with no desk to repair it.
+    labels = aggregate(folder)
+    assert sum(row["votes"] == "2" for row in labels.values()) == 6
+    shutil.rmtree(folder / "round1")
+
+    both[0].keys("3", ENTER)  # nobody is there to take it
+    both[0].wait("!document.getElementById('desk-alert').hidden")
+    assert "keep this page open" in both[0].text("#desk-alert")
+    with begin(folder, *options, "--port", port) as desk:
+        assert desk.links == links
+        both[0].on_task(7)  # it was sent again by itself
+        assert both[1].on_task(6)["revision"] == 0
+        both[1].keys("3", ENTER)
+        for person in both:
+            person.on_task(7)
+            person.browser.refresh()
+            assert person.on_task(7)["progress"]["done"] == 7
+        summary = desk.stop()
+    assert summary["people"] == {
+        "ann": {"answers": 7, "skipped": 0},
+        "ben": {"answers": 7, "skipped": 0},
+    }
+    for person in both:
+        person.open("about:blank")
+        assert person.faults() == []
+    labels = aggregate(folder)
+    assert labels["06.png"]["label"] == "Other"
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_every_accepted_answer_is_there(folder: Path) -> None:
+    """Again and again, in the middle of a burst of answers, without a browser."""
+    lines = [{"source": f"text {number}"} for number in range(300)]
+    write_manifest(folder / "round1.manifest", lines)
+    accepted: dict[int, str] = {}
+    under_way: list[int] = []
+    for turn in range(3):
+        with begin(folder, "--workers-per-task", 1) as desk:
+            ann: Visitor = desk.visitor("ann")
+            until = time.monotonic() + 0.3 + 0.17 * turn
+            while time.monotonic() < until:
+                shown = ann.get().desk
+                label = LABELS[shown["task"] % 3]
+                assert ann.answer(label, shown).status == 200
+                accepted[shown["task"]] = label
+            # One more is under way when the end comes: it may count, now or when the folder is
+            # opened again, or not at all.
+            shown = ann.get().desk
+            body = json.dumps({"answerContent": {"category": '{"label":"cat"}', "problem": ""}})
+            head = {"Content-Type": "application/json", "Origin": desk.origin}
+            ann.connection.request("POST", shown["action"], body, {**head, "Cookie": ann.cookie})
+            desk.kill()
+            under_way.append(shown["task"])
+        found = {int(n.removeprefix("text ")): row for n, row in texts(folder).items()}
+        answered = {n: row["label"] for n, row in found.items() if row["label"]}
+        assert {n: answered.get(n) for n in accepted} == accepted
+        assert {n: label for n, label in answered.items() if n not in accepted}.items() <= (
+            dict.fromkeys(under_way, "cat").items()
+        )
+    assert len(accepted) > 10
+
+
+def texts(folder: Path) -> dict[str, dict[str, str]]:
+    shutil.rmtree(folder / "round1", ignore_errors=True)
+    return aggregate(folder)
+
+
+@pytest.mark.slow
+def test_a_reviewer_corrects_by_clicking(ann: Person, folder: Path) -> None:
+    with begin(folder) as desk:
+        first = desk.visitor("ann")
+        for number in range(20):
+            first.answer(LABELS[number % 3])
+        desk.stop()
+    with begin(folder, "--review") as desk:
+        assert urlsplit(desk.links[""]).path == "/review"
+        ann.open(desk.links[""])
+        ann.named("Rev")
+        ann.wait("document.title === 'Review'")
+        assert "20 finished" in ann.text()
+        ann.click("#\\34 -0 a")
+        assert ann.on_task(4)["review"] is True
+        ann.keys("3", ENTER)
+        ann.wait("document.title === 'Review'")
+        assert ann.wait("document.querySelector('li.disputed')")
+        assert "Rev: Other" in ann.text("li.disputed")
+        assert ann.js("return location.hash") == "#4-0"
+        desk.stop()
+    assert aggregate(folder)["04.png"]["votes"] == "2"
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (1280, 800), (3840, 2160)])
+def test_the_desk_fits_small_and_large_screens(
+    ann: Person, folder: Path, width: int, height: int
+) -> None:
+    def fits() -> None:
+        wide = ann.js("return document.documentElement.scrollWidth")
+        assert wide <= width
+        cut = ann.js(
+            "return [...document.querySelectorAll('button, a, input')].filter((e) => {"
+            "const r = e.getBoundingClientRect();"
+            "return r.width && (r.left < -1 || r.right > innerWidth + 1); }).length"
+        )
+        assert cut == 0
+
+    ann.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        with begin(folder, "--review") as desk:
+            ann.open(desk.origin)
+            ann.wait("document.getElementById('name')")
+            fits()
+            ann.named("Somebody with a very long name, as people have them")
+            ann.wait("document.title === 'Review'")
+            fits()
+            ann.open(desk.origin)
+            ann.on_task(0)
+            fits()
+            bar = ann.js("return document.getElementById('desk').offsetHeight")
+            assert bar <= 60
+            ann.keys("1", ENTER)
+            ann.on_task(1)
+            ann.keys("[")
+            ann.on_task(0)
+            fits()
+    finally:
+        ann.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -1,0 +1,110 @@
+"""`gandt label` as a program: what it refuses, and what it says in the end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from desk_program import PROGRAM, DeskProgram, DeskThread, Visitor, write_manifest
+
+Start = Callable[..., DeskThread]
+
+
+def run(folder: Path, *arguments: str, code: int) -> str:
+    done = subprocess.run(
+        [str(PROGRAM), "label", *arguments, "--no-browser"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_port_that_is_taken_is_an_error_with_a_remedy(start: Start, tmp_path: Path) -> None:
+    port = str(start().port)
+    labels = ("--labels", "a,b", "--out", "other.answers")
+    said = run(tmp_path, "round1.manifest", *labels, "--port", port, code=2)
+    assert f"Port {port} is taken: name another (--port)" in said
+
+
+def test_a_folder_that_is_open_elsewhere_is_an_error(start: Start, tmp_path: Path) -> None:
+    start()
+    said = run(tmp_path, "round1.manifest", "--labels", "cat,dog,Other", code=1)
+    assert "round1.answers is open in another `gandt label`" in said
+
+
+def test_others_are_let_in_by_links_only(tmp_path: Path) -> None:
+    said = run(tmp_path, "round1.manifest", "--host", "0.0.0.0", code=2)
+    assert "--people ann,ben makes a link for each" in said
+
+
+def test_no_manifest_no_labels(tmp_path: Path) -> None:
+    assert "There is no file" in run(tmp_path, code=1)
+    write_manifest(tmp_path / "selection.manifest", [{"source": "words"}])
+    assert "needs labels to offer" in run(tmp_path, code=2)
+    assert "holds an empty name" in run(tmp_path, "--labels", "a,,b", code=2)
+    assert not (tmp_path / "selection.answers").exists()
+
+
+def test_a_page_that_could_send_nothing_is_refused(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "round1.manifest", [{"source": "words"}])
+    (tmp_path / "own.html").write_text("<p>{{ task.input.source }}</p>")
+    said = run(tmp_path, "round1.manifest", "--template", "own.html", code=1)
+    assert "Nothing could be answered on the page own.html: there is no <crowd-form>" in said
+
+
+def test_what_will_not_go_well_is_said_before_anybody_sits_down(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "round1.manifest", [{"source-ref": "/gone/1.png"}])
+    with DeskProgram(tmp_path, "round1.manifest", "--labels", "a,b") as desk:
+        desk.stop(signal.SIGTERM)
+    assert "1 image cannot be found (/gone/1.png); the page says so." in desk.said
+
+
+def test_ctrl_c_prints_what_was_labeled_and_what_comes_next(
+    tmp_path: Path, lines: list[dict[str, object]]
+) -> None:
+    write_manifest(tmp_path / "round1.manifest", lines)
+    with subprocess.Popen(
+        [
+            *(str(PROGRAM), "label", "round1.manifest", "--labels", "cat,dog,Other"),
+            *("--no-browser", "--port", "0", "--people", "ann,ben"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        printed = [process.stdout.readline() for _ in range(4)]
+        assert printed[0] == "tasks     6 tasks, on the page image-classification\n"
+        assert printed[1] == "labels    cat, dog, Other\n"
+        name, link = printed[2].split()
+        assert (name, link.rpartition("/")[0].endswith("/enter")) == ("ann", True)
+        origin = link.partition("/enter")[0]
+        where: Any = SimpleNamespace(
+            host="127.0.0.1",
+            port=int(origin.rpartition(":")[2]),
+            origin=origin,
+            links={"ann": link},
+        )
+        ann = Visitor(where)
+        ann.enter("ann")
+        ann.answer("cat")
+        ann.connection.close()
+        process.send_signal(signal.SIGINT)
+        rest, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert rest.splitlines() == [
+        "answers   1 (1 new) by 1 person",
+        "finished  1 of 6 tasks",
+        "missing   5 answers; run the same command to go on",
+        "next      gandt aggregate round1.answers --out round1/",
+    ]
