@@ -30,7 +30,7 @@ settings.register_profile("gandt", _PROFILE, derandomize=True)
 settings.register_profile("explore", _PROFILE, max_examples=1000)
 settings.load_profile("gandt")
 
-sys.path.append(str(Path(__file__).parent))  # the stand-ins for S3 and AWS
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parent / "stand_ins")]
 pytest_plugins = ["aws_fixtures"]
 
 DATA = Path(os.environ.get("GANDT_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -124,7 +124,6 @@ def s3_server() -> Iterator[S3Server]:
         "moto.moto_server.werkzeug_app",
         reason="needs moto's S3 server and flask: pip install 'gandt[test]' brings them",
     )
-    sys.path.append(str(Path(__file__).parent))
     from s3_server import S3Server
 
     server = S3Server()

@@ -66,6 +66,7 @@ class DeskThread(_Desk):
         *,
         out: str = "round1.answers",
         labels: Sequence[str] = (),
+        template: str | None = None,
         workers: int = 1,
         lease: float = 900.0,
         people: Sequence[str] = (),
@@ -73,7 +74,7 @@ class DeskThread(_Desk):
         port: int = 0,
         names: Sequence[str] = (),
     ) -> None:
-        options = QueueOptions(labels=tuple(labels), workers=workers, lease=lease)
+        options = QueueOptions(tuple(labels), template, workers, lease)
         self.queue = open_queue(str(folder / manifest), str(folder / out), options)
         bound = bind("127.0.0.1", port)
         start = f"http://127.0.0.1:{bound.getsockname()[1]}"

@@ -188,7 +188,7 @@ def launch(
         split_labels,
     )
     from gandt.jobs.launch import create, plan_job, upload
-    from gandt.jobs.preflight import check_offline, check_online
+    from gandt.jobs.preflight.checks import check_offline, check_online
 
     given: dict[str, Any] = {"manifest": manifest}
     if manifest.endswith(".toml"):

@@ -15,7 +15,7 @@ from gandt import aws
 from gandt.aws import AwsError
 from gandt.errors import JobError
 from gandt.jobs.plan import JobPlan
-from gandt.jobs.preflight_references import image_buckets
+from gandt.jobs.preflight.references import image_buckets
 
 __all__ = ["RULE", "Rule", "add_cors", "add_missing_cors", "judge", "merged", "read_rules"]
 

@@ -23,6 +23,7 @@ from gandt.labeling.queue import Queue
 from gandt.labeling.queue_store import QueueStore
 from gandt.labeling.queue_tasks import fitting_labels, fitting_page, read_tasks, shown_images
 from gandt.labeling.templates import PAGES, read_template
+from gandt.labeling.widgets import PREFIX, WIDGETS, widget_page
 
 __all__ = ["QueueOptions", "open_queue"]
 
@@ -79,7 +80,7 @@ def open_queue(
     tasks = read_tasks(source)
     shown_images(tasks)
     page = options.template or fitting_page(tasks, source)
-    template = read_template(page)
+    template = _read_page(page)
     labels, origin = fitting_labels(tasks, options.labels, template, source)
     _check_folder(root)
     root.mkdir(parents=True, exist_ok=True)
@@ -115,6 +116,18 @@ def open_queue(
     except BaseException:
         lock.release()
         raise
+
+
+def _read_page(name: str) -> str:
+    task = name.removeprefix(PREFIX)
+    if name == task or task not in WIDGETS:
+        return read_template(name)
+    if WIDGETS[task].earlier is not None:
+        raise UsageError(
+            f"{name} is about the labels of an earlier job: write the page with `gandt template "
+            f"save {name} --attribute NAME --out page.html`, then give that file (--template)."
+        )
+    return widget_page(task)
 
 
 def _check_folder(root: Path) -> None:

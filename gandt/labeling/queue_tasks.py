@@ -172,6 +172,8 @@ def fitting_labels(
     baked = baked_labels(template)
     if baked:
         return baked, "as the page offers them"
+    if baked is None and "labels" not in template:
+        return (), ""  # a page of somebody else's, with choices of its own
     classes = tuple(
         dict.fromkeys(
             chosen.strip()
@@ -239,7 +241,7 @@ def page_input(
         for values in (found, record):  # it names the files, those that are not shown too
             values.pop(SOURCE, None)
         record["tiles"] = kept
-    return found if ours else record | found
+    return found if ours else {**record, **found, "manifestLine": record}
 
 
 def shown_images(tasks: Iterable[QueueTask]) -> tuple[str, ...]:

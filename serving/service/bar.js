@@ -180,6 +180,7 @@
       if (name && names.includes(name.textContent)) button.click();
     }
   }
+  let drawn = false;  // what was drawn is not drawn again
   function restore(answer) {
     const said = [];
     const category = parsed(answer.category);
@@ -197,11 +198,11 @@
       const unsure = trouble && tile.querySelector('.gt-chip[aria-keyshortcuts="-"]');
       if (unsure) unsure.click();
     });
-    for (const [field, key, noun] of [["boundingBox", "boundingBoxes", "boxes"], ["entities", "entities", "marks"]]) {
+    for (const [field, key, one, many] of [["boundingBox", "boundingBoxes", "box", "boxes"], ["entities", "entities", "mark", "marks"]]) {
       const found = parsed(answer[field]);
-      if (found && Array.isArray(found[key])) said.push(found[key].length + " " + noun);
+      if (found && Array.isArray(found[key])) { said.push(found[key].length + " " + (found[key].length === 1 ? one : many)); drawn = true; }
     }
-    if (typeof answer.problem === "string" && answer.problem && !Array.isArray(troubles)) said.push("cannot be answered: " + answer.problem);
+    if (typeof answer.problem === "string" && answer.problem && !Array.isArray(troubles)) said.push("that it cannot be answered: " + answer.problem);
     return said;
   }
 
@@ -213,7 +214,7 @@
       if (said.length) {
         words.append(desk.note + " You said ");
         said.forEach((text, at) => words.append(at ? ", " : "", Object.assign(document.createElement("bdi"), { textContent: text })));
-        words.append(". Submit to change it.");
+        words.append(drawn ? ". To change it, draw all of it again." : ". Submit to change it.");
       } else words.textContent = desk.note + " Submit to change it.";
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     } else if (desk.note) $("desk-before").firstElementChild.textContent = desk.note;

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["MAX_BODY", "Guard", "nonce_of", "too_large"]
 
-MAX_BODY = 4_000_000  # bytes; a page with a thousand boxes sends a hundred thousand
+MAX_BODY = 16_000_000  # bytes; the mask of a large image is the most that pages send
 BODY_SECONDS = 30.0
 _READS = frozenset({"GET", "HEAD"})
 _IMAGE_POLICY = "default-src 'none'; sandbox"  # for what is shown by pages, never by itself

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gandt.groundtruth.json_lines import dump, image_uris
 from gandt.jobs.plan import Check, Cost, Documents, ImageFacts, JobPlan
-from gandt.jobs.preflight import check_online
+from gandt.jobs.preflight.checks import check_online
 from gandt.jobs.request import build_request, resolve_names
 from gandt.jobs.settings import JobSettings
 from gandt.jobs.tasks import task_type

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight import check_offline
-from gandt.jobs.preflight_references import image_buckets, references
-from gandt.jobs.preflight_words import command, listed
+from gandt.jobs.preflight.checks import check_offline
+from gandt.jobs.preflight.references import image_buckets, references
+from gandt.jobs.preflight.words import command, listed
 from gandt.labeling.templates import signed_source
 
 sys.path.append(str(Path(__file__).parent))

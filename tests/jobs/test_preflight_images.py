@@ -12,7 +12,7 @@ from PIL import Image
 
 from gandt.jobs.launch import plan_job
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight import check_offline
+from gandt.jobs.preflight.checks import check_offline
 from gandt.jobs.settings import JobSettings
 
 sys.path.append(str(Path(__file__).parent))

@@ -18,7 +18,7 @@ from gandt.errors import JobError, UsageError
 from gandt.jobs.plan import Documents, Names
 from gandt.jobs.regions import REGIONS, parse_arn
 from gandt.jobs.request import build_request, categories_json, price_of, resolve_names
-from gandt.jobs.rules import check_labels, check_request
+from gandt.jobs.rules.check import check_labels, check_request
 from gandt.jobs.settings import JobSettings
 from gandt.jobs.tasks import TASKS
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from gandt.aws import complaints, request_shape
 from gandt.cli.launch import launch
-from gandt.jobs.model_rules import FIELDS, option
 from gandt.jobs.plan import Documents
 from gandt.jobs.regions import REGIONS
 from gandt.jobs.request import build_request, resolve_names
-from gandt.jobs.rules import allowed_prices, check_labels, check_request
+from gandt.jobs.rules.check import allowed_prices, check_labels, check_request
+from gandt.jobs.rules.model import FIELDS, option
 from gandt.jobs.settings import JobSettings
 from gandt.jobs.tasks import TASKS
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gandt.errors import JobError, UsageError
 from gandt.jobs.plan import Documents
 from gandt.jobs.request import build_request, resolve_names
-from gandt.jobs.rules import check_request
+from gandt.jobs.rules.check import check_request
 from gandt.jobs.settings import JobSettings
 from gandt.jobs.tasks import TASKS
 

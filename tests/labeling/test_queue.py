@@ -528,6 +528,16 @@ class TestManifestsAndLabels:
         assert queue.labels == ("cat", "dog", "Other")
         assert "chosen for" in queue.labels_origin
 
+    def test_a_page_with_choices_of_its_own_needs_none(self, room: Room) -> None:
+        page = room.folder / "own.html"
+        page.write_text("<crowd-form><input type=radio name=kind value=a></crowd-form>")
+        lines = [{"source-ref": "/a", "gandt-class": "cat"}]
+        queue = room.open(lines, labels=(), template=str(page))
+        assert queue.labels == ()
+        queue.next(ann := queue.join("ann"))
+        queue.answer(ann, 0, {"kind": {"a": True}})
+        assert room.read() == {("/a", "ann"): "a"}
+
     def test_tiled_tasks_bring_their_labels(self, room: Room) -> None:
         assert room.open([tile_line([0, 1])], labels=("Other", "dog", "cat")).labels == LABELS
 

@@ -17,15 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from seaweed import Seaweed, running
 
 from gandt import storage
 from gandt.jobs.images import inspect_images
 from gandt.jobs.upload import Uploaded, document_uri, image_uri, send
 from gandt.storage import s3, s3_client
 from gandt.storage.s3_client import client
-
-sys.path.append(str(Path(__file__).parents[1]))
-from seaweed import Seaweed, running
 
 ODD_KEYS = [
     "p/a b.jpg",

@@ -173,6 +173,26 @@ class TestTasks:
         assert 'name="labels-15"' in page.text
         assert str(tmp_path) not in page.text
 
+    def test_pages_of_crowd_elements_and_of_the_users_own_work_too(
+        self, start: Start, tmp_path: Path
+    ) -> None:
+        own = tmp_path / "own.html"
+        own.write_text(
+            '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script><crowd-form>'
+            '<img src="{{ task.input.source-ref | grant_read_access }}">'
+            "<input type=radio name=kind value=a></crowd-form>"
+        )
+        for template, mark in (
+            ("widget-image-classification", "<crowd-image-classifier"),
+            (str(own), '<crowd-form data-action="/task/0/answer">'),
+        ):
+            out = f"{Path(template).stem}.answers"
+            page = start(template=template, out=out).visitor("ann").get()
+            assert mark in page.text
+            assert page.text.count("/image/") >= 1
+            assert page.desk["task"] == 0
+            assert "https://assets.crowd.aws" not in page.text
+
 
 class TestReview:
     def review(self, start: Start) -> tuple[DeskThread, Visitor]:

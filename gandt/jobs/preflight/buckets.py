@@ -9,8 +9,8 @@ from gandt import aws
 from gandt.aws import AwsError
 from gandt.jobs.cors import judge, merged, read_rules
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_references import first_in_buckets
-from gandt.jobs.preflight_words import command, document, error, fine, not_asked, warning
+from gandt.jobs.preflight.references import first_in_buckets
+from gandt.jobs.preflight.words import command, document, error, fine, not_asked, warning
 
 __all__ = ["check_bucket", "check_cors"]
 

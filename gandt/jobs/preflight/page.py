@@ -16,7 +16,7 @@ from gandt.aws import AwsError
 from gandt.groundtruth.findings import Finding
 from gandt.groundtruth.json_lines import dump
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_words import command, count, error, fine, not_asked, skipped
+from gandt.jobs.preflight.words import command, count, error, fine, not_asked, skipped
 from gandt.labeling.check import check_template
 from gandt.labeling.render import task_input
 from gandt.labeling.widgets import builtin_input

@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from gandt.errors import JobError
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_access import ask_caller, check_account, check_name
-from gandt.jobs.preflight_buckets import check_bucket, check_cors
-from gandt.jobs.preflight_caller import check_caller
-from gandt.jobs.preflight_data import check_data
-from gandt.jobs.preflight_images import check_images
-from gandt.jobs.preflight_page import check_page, check_rendering
-from gandt.jobs.preflight_parts import check_function, check_key, check_team
-from gandt.jobs.preflight_references import image_buckets
-from gandt.jobs.preflight_request import check_settings, own_functions
-from gandt.jobs.preflight_role import check_permissions, check_trust, needs
-from gandt.jobs.preflight_words import skipped
+from gandt.jobs.preflight.access import ask_caller, check_account, check_name
+from gandt.jobs.preflight.buckets import check_bucket, check_cors
+from gandt.jobs.preflight.caller import check_caller
+from gandt.jobs.preflight.data import check_data
+from gandt.jobs.preflight.images import check_images
+from gandt.jobs.preflight.page import check_page, check_rendering
+from gandt.jobs.preflight.parts import check_function, check_key, check_team
+from gandt.jobs.preflight.references import image_buckets
+from gandt.jobs.preflight.request import check_settings, own_functions
+from gandt.jobs.preflight.role import check_permissions, check_trust, needs
+from gandt.jobs.preflight.words import skipped
 
 __all__ = ["Progress", "check_offline", "check_online"]
 

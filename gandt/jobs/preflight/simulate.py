@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gandt import aws
-from gandt.jobs.preflight_words import command, document, listed
+from gandt.jobs.preflight.words import command, document, listed
 
 __all__ = ["Refusal", "grant", "simulate", "take_out"]
 

@@ -14,8 +14,8 @@ from gandt.groundtruth.findings import Finding
 from gandt.groundtruth.json_lines import MAX_OBJECTS, SOURCE, SOURCE_REF, decode_tiles, dump
 from gandt.groundtruth.label_names import METADATA, label_attributes
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_references import references
-from gandt.jobs.preflight_words import command, count, error, fine, listed, warning
+from gandt.jobs.preflight.references import references
+from gandt.jobs.preflight.words import command, count, error, fine, listed, warning
 
 __all__ = ["check_data"]
 

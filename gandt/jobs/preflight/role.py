@@ -13,10 +13,10 @@ from typing import Any
 from gandt import aws
 from gandt.aws import AwsError
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_references import arn_of, first_in_buckets
-from gandt.jobs.preflight_request import own_functions, role_name
-from gandt.jobs.preflight_simulate import Refusal, grant, simulate, take_out
-from gandt.jobs.preflight_words import (
+from gandt.jobs.preflight.references import arn_of, first_in_buckets
+from gandt.jobs.preflight.request import own_functions, role_name
+from gandt.jobs.preflight.simulate import Refusal, grant, simulate, take_out
+from gandt.jobs.preflight.words import (
     command,
     document,
     error,

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from gandt.jobs.asked import Asked
 from gandt.jobs.regions import PUBLIC_ACCOUNT
+from gandt.jobs.rules.asked import Asked
 from gandt.jobs.tasks import TaskType
 
 __all__ = ["PEOPLE_RULES", "PRICES", "allowed_prices"]

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from gandt.errors import JobError
-from gandt.jobs.asked import Asked
 from gandt.jobs.regions import ACCOUNTS, ALGORITHM_ACCOUNT, PUBLIC_ACCOUNT, parse_arn
+from gandt.jobs.rules.asked import Asked
 
 __all__ = ["PLACE_RULES"]
 

@@ -14,7 +14,7 @@ from gandt import aws
 from gandt.aws import AwsError
 from gandt.errors import JobError
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_words import command, error, fine, not_asked
+from gandt.jobs.preflight.words import command, error, fine, not_asked
 from gandt.jobs.regions import parse_arn
 
 __all__ = ["Caller", "ask_caller", "check_account", "check_name"]

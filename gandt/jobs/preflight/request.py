@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_references import first_in_buckets
-from gandt.jobs.preflight_words import command, count, document, error, fine, listed, warning
+from gandt.jobs.preflight.references import first_in_buckets
+from gandt.jobs.preflight.words import command, count, document, error, fine, listed, warning
 from gandt.jobs.regions import workforce
-from gandt.jobs.rules import check_labels, check_request
+from gandt.jobs.rules.check import check_labels, check_request
 
 __all__ = ["check_settings", "own_functions", "role_name"]
 

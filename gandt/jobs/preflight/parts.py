@@ -10,7 +10,7 @@ from typing import Any
 from gandt import aws
 from gandt.aws import AwsError
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_words import (
+from gandt.jobs.preflight.words import (
     command,
     count,
     error,

@@ -1,6 +1,6 @@
 """Whether whoever launches the job may upload its files, create it and hand it the role.
 
-Asks IAM through `gandt.aws`; see `preflight_simulate` for what a simulation does not see.
+Asks IAM through `gandt.aws`; see `simulate` for what a simulation does not see.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from gandt import aws
 from gandt.aws import AwsError
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight_access import Caller
-from gandt.jobs.preflight_references import arn_of
-from gandt.jobs.preflight_role import SERVICE, judged
-from gandt.jobs.preflight_simulate import simulate
-from gandt.jobs.preflight_words import fine, not_asked, skipped
+from gandt.jobs.preflight.access import Caller
+from gandt.jobs.preflight.references import arn_of
+from gandt.jobs.preflight.role import SERVICE, judged
+from gandt.jobs.preflight.simulate import simulate
+from gandt.jobs.preflight.words import fine, not_asked, skipped
 from gandt.jobs.regions import parse_arn
 
 __all__ = ["check_caller"]

@@ -1,8 +1,8 @@
 """What a request for a labeling job must keep to, checked before anything is uploaded.
 
-`check_request` goes through the service model (`model_rules`), then through what only the
+`check_request` goes through the service model (`model`), then through what only the
 documentation says: how names, workforces, prices, times, functions and Regions go together
-(`people_rules`, `place_rules`). `check_labels` does the same for the labels. Pure: each breach is a
+(`people`, `places`). `check_labels` does the same for the labels. Pure: each breach is a
 sentence that names the field, what is wrong with it, and the option that repairs it.
 """
 
@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gandt.jobs.asked import Asked
-from gandt.jobs.label_rules import check_labels
-from gandt.jobs.model_rules import check_model
-from gandt.jobs.people_rules import PEOPLE_RULES, PRICES, allowed_prices
-from gandt.jobs.place_rules import PLACE_RULES
 from gandt.jobs.regions import parse_arn, workforce
+from gandt.jobs.rules.asked import Asked
+from gandt.jobs.rules.labels import check_labels
+from gandt.jobs.rules.model import check_model
+from gandt.jobs.rules.people import PEOPLE_RULES, PRICES, allowed_prices
+from gandt.jobs.rules.places import PLACE_RULES
 from gandt.jobs.tasks import TaskType
 
 __all__ = ["PRICES", "allowed_prices", "check_labels", "check_request"]

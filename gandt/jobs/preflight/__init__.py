@@ -1,0 +1,1 @@
+"""What is looked at before a labeling job is created, each with its remedy."""
