@@ -48,6 +48,7 @@ def run_blocks(text: str, folder: Path, before: Callable[[str], None]) -> int:
         )
         printed = [line for line in done.stdout.splitlines() if not PROGRESS.search(line)]
         # Notes go to standard error and may come before or after the results.
-        assert sorted(map(masked, printed)) == sorted(map(masked, shown)), first
+        said, wanted = (sorted(map(masked, lines)) for lines in (printed, shown))
+        assert said == wanted, f"{first} printed:\n" + "\n".join(printed)
         assert done.returncode == 0 or "failed" in done.stdout, done.stdout
     return len(found)

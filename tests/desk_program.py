@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,12 @@ class DeskThread(_Desk):
         self.queue = open_queue(str(folder / manifest), str(folder / out), options)
         bound = bind("127.0.0.1", port)
         start = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        tokens = {person.name: person.token for person in map(self.queue.join, people)}
+        invited = [self.queue.join(name) for name in people]
+        tokens = {person.name: person.token for person in invited}
         super().__init__(
             {name: f"{start}/enter/{token}" for name, token in tokens.items()} or {"": f"{start}/"}
         )
-        desk = Desk(self.queue, open_door=not people, review=review)
+        desk = Desk(self.queue, invited, review=review)
         ready = threading.Event()
         self.server = make_server(desk_app(desk, names=names), ready.set)
         self.thread = threading.Thread(target=self.server.run, args=([bound],))
@@ -106,7 +107,9 @@ class DeskThread(_Desk):
 class DeskProgram(_Desk):
     """`gandt label`, serving; what it printed is in `links` and, after `stop`, in `summary`."""
 
-    def __init__(self, folder: Path, *arguments: object) -> None:
+    def __init__(
+        self, folder: Path, *arguments: object, before: Callable[[], object] | None = None
+    ) -> None:
         self.process = subprocess.Popen(
             [
                 *(str(PROGRAM), "label", *map(str, arguments)),
@@ -118,13 +121,14 @@ class DeskProgram(_Desk):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=before,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]
         started = json.loads(line)
         assert started["event"] == "serving"
-        super().__init__(started["links"])
+        super().__init__(started["people"] or {"": started["url"]})
         self.summary: dict[str, Any] = {}
         self.said = ""
 

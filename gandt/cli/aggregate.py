@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -258,6 +259,8 @@ def _oddities(oddities: tuple[Oddity, ...]) -> list[tuple[str, str]]:
     for oddity in oddities:
         by_kind.setdefault(oddity.kind, []).append(oddity)
     lines = []
+    here = f"{Path.cwd()}/"
     for kind, found in by_kind.items():
-        lines.append(("odd", f"{len(found):,} {kind}; first: {found[0].where}: {found[0].reason}"))
+        first = f"{found[0].where}: {found[0].reason}".replace(here, "")
+        lines.append(("odd", f"{len(found):,} {kind}; first: {first}"))
     return lines

@@ -105,12 +105,12 @@ def label(
     )
     queue = open_queue(manifest, folder, options)
     try:
-        desk = Desk(queue, open_door=not names, review=review)
+        desk = Desk(queue, [queue.join(name) for name in names], review=review)
+        _check(desk.shelf.missing(), queue)
         usual = queue.remembered("port")
         bound = bind(host, port, usual=int(usual) if usual else PORT)
         queue.remember("port", str(bound.getsockname()[1]))
         links = _links(queue, names, host, bound, review)
-        _check(desk.shelf.missing(), queue)
 
         def opened() -> None:
             _announce(queue, links, json, host)
@@ -183,8 +183,12 @@ def _check(missing: list[str], queue: Queue) -> None:
 def _announce(queue: Queue, links: dict[str, str], json: bool, host: str) -> None:
     from gandt.serving.service.run import is_loopback
 
+    if not is_loopback(host):
+        note("note: links and answers travel unencrypted; use it in a network that you trust.")
     if json:
-        event = {"event": "serving", "links": links, "folder": str(queue.folder)}
+        people = {name: link for name, link in links.items() if name}
+        event = {"event": "serving", "url": links.get(""), "people": people}
+        event["folder"] = str(queue.folder)
         typer.echo(json_module.dumps(event, ensure_ascii=False))
         return
     tasks = count(len(queue.tasks), "task")
@@ -198,8 +202,6 @@ def _announce(queue: Queue, links: dict[str, str], json: bool, host: str) -> Non
         typer.echo(f"answers   {done:,} so far; it goes on where it stopped")
     for name, link in links.items():
         typer.echo(f"{name or 'open':<10}{link}")
-    if not is_loopback(host):
-        note("note: links and answers travel unencrypted; use it in a network that you trust.")
     note("Ctrl-C stops it; everything is saved as it comes.")
 
 

@@ -49,12 +49,18 @@ class LeftOut(AnswerError):
 
 
 def brief(value: object) -> str:
-    """Show a value in a message: at most 60 characters of it, all printable."""
+    """Show a value in a message: at most 60 characters of it, all printable.
+
+    Of a path or URI these are the last ones, by which files are told apart; else the first.
+    """
     try:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
     except (ValueError, RecursionError):
         text = f"a {type(value).__name__} that cannot be shown"
-    return printable(text if len(text) <= 60 else text[:59] + "…")
+    if len(text) > 60:
+        place = text.startswith(("/", "s3://")) and "\n" not in text
+        text = f"…{text[-59:]}" if place else f"{text[:59]}…"
+    return printable(text)
 
 
 def printable(text: str) -> str:

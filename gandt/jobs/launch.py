@@ -67,17 +67,18 @@ def plan_job(
     task = task_type(settings.task)
     settings, names = _names(settings, task)
     manifest = storage.normalize(settings.manifest)
+    if task.prior and settings.previous_attribute is None and task.name in WIDGETS:
+        first = next(read_objects(manifest), (0, {}))[1]
+        settings = replace(settings, previous_attribute=earlier_attribute(task.name, first))
+    masks = _masks(manifest, settings.previous_attribute) if task.prior else []
     named = manifest_images(manifest) if task.data in ("image", "any") else []
-    named += [example.uri for example in examples]
+    named += [*masks, *(example.uri for example in examples)]
     images = tuple(inspect_images(list(dict.fromkeys(named)), on_progress))
     to_s3 = {
         facts.uri: image_uri(facts, settings.bucket, settings.prefix)
         for facts in images
         if facts.sha256 is not None and facts.problem is None
     }
-    if task.prior and settings.previous_attribute is None and task.name in WIDGETS:
-        first = next(read_objects(manifest), (0, {}))[1]
-        settings = replace(settings, previous_attribute=earlier_attribute(task.name, first))
     shown = [replace(example, uri=to_s3.get(example.uri, example.uri)) for example in examples]
     template = page_text(settings, task, shown)
     records = rewrite_manifest(
@@ -85,6 +86,10 @@ def plan_job(
     )
     if not records:
         raise ManifestError(f"{manifest} holds no task: choose candidates with `gandt select`.")
+    for record in records if masks else ():
+        mask = record.get(str(settings.previous_attribute))
+        if mask in to_s3:
+            record[str(settings.previous_attribute)] = to_s3[str(mask)]
     documents, contents = _documents(settings, task, names, records, template)
     return JobPlan(
         settings=settings,
@@ -99,6 +104,14 @@ def plan_job(
         request=build_request(settings, task, names, documents),
         cost=estimate(settings, task, len(records)),
     )
+
+
+def _masks(manifest: str, attribute: str | None) -> list[str]:
+    """Masks of an earlier round that lie on this machine, where the page could not show them."""
+    if attribute is None or not attribute.endswith("-ref"):
+        return []
+    values = (record.get(attribute) for _, record in read_objects(manifest))
+    return [mask for mask in values if isinstance(mask, str) and not storage.is_remote(mask)]
 
 
 def _names(settings: JobSettings, task: TaskType) -> tuple[JobSettings, Names]:

@@ -97,7 +97,7 @@ def open_queue(
             begun = {
                 "manifest": hashlib.sha256(data).hexdigest(),
                 "labels": json.dumps(labels, ensure_ascii=False),
-                "page": page if page in PAGES else hashlib.sha256(template.encode()).hexdigest(),
+                "page": page if _is_ours(page) else hashlib.sha256(template.encode()).hexdigest(),
             }
             _begin(store, begun, source, root)
             out = AnswersFolder(root)
@@ -118,9 +118,13 @@ def open_queue(
         raise
 
 
+def _is_ours(page: str) -> bool:
+    return page in PAGES or (page.startswith(PREFIX) and page.removeprefix(PREFIX) in WIDGETS)
+
+
 def _read_page(name: str) -> str:
     task = name.removeprefix(PREFIX)
-    if name == task or task not in WIDGETS:
+    if name in PAGES or not _is_ours(name):
         return read_template(name)
     if WIDGETS[task].earlier is not None:
         raise UsageError(

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gandt.errors import AnswerError
+from gandt.errors import AnswerError, StorageError
 
 __all__ = ["Lease", "Person", "QueueStore", "StoredAnswer"]
 
@@ -83,6 +83,8 @@ class QueueStore:
     ------
     AnswerError
         Where the file is none of ours or is damaged.
+    StorageError
+        From every method that writes, where that cannot be done.
     """
 
     def __init__(self, path: Path) -> None:
@@ -120,14 +122,20 @@ class QueueStore:
 
     @contextmanager
     def _transaction(self, *, to_disk: bool) -> Iterator[sqlite3.Connection]:
-        self._db.execute(f"PRAGMA synchronous={'FULL' if to_disk else 'NORMAL'}")
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if to_disk else 'NORMAL'}")
+            self._db.execute("BEGIN IMMEDIATE")
             yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise StorageError(
+                    f"{self.path} cannot be written ({error}): make room or give access; what was "
+                    "accepted before is safe."
+                ) from error
             raise
-        self._db.execute("COMMIT")
 
     # -------------------------------------------------------------------------------- settings
 

@@ -8,7 +8,8 @@ so. Blocking work is done by threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from starlette.applications import Starlette
@@ -25,16 +26,18 @@ from gandt.labeling.queue_tasks import page_input, shown_images
 from gandt.labeling.queue_values import Assignment, Conflict, NotYours
 from gandt.labeling.render import render_page
 from gandt.labeling.templates import PAGES
+from gandt.serving.service.door import Door
 from gandt.serving.service.guard import Guard, nonce_of
 from gandt.serving.service.images import ImageShelf
 from gandt.serving.service.pages import put_bar, shell
 from gandt.serving.service.progress import progress_json
-from gandt.serving.service.sent import read_answer, read_name, read_numbers
-from gandt.serving.service.sessions import Sessions, user_name
+from gandt.serving.service.sent import read_answer, read_numbers
+from gandt.serving.service.sessions import Sessions
 
 __all__ = ["Desk", "desk_app", "desk_routes"]
 
-_MAX_PEOPLE = 1000  # who may come in by a name
+_LOG = logging.getLogger(__name__)
+_FAULT = "The desk could not read or keep something: tell whoever runs it. What was saved is safe."
 
 
 class Desk:
@@ -42,26 +45,25 @@ class Desk:
 
     Parameters
     ----------
-    open_door
-        Whether whoever comes may say a name; else only links let in.
+    people
+        Who may come in, each by their link; where there are none, whoever comes may say a name.
     review
         Whether finished labels may be looked at and corrected.
     """
 
-    def __init__(self, queue: Queue, *, open_door: bool, review: bool = False) -> None:
+    def __init__(
+        self, queue: Queue, people: Sequence[Person] = (), *, review: bool = False
+    ) -> None:
         self.queue, self.may_review = queue, review
-        self.sessions = Sessions(queue, open_door=open_door)
+        self.sessions = Sessions(queue, people)
         self.shelf = ImageShelf(shown_images(queue.tasks.values()), queue.secret)
-        count = len(queue.tasks)
-        self.tasks_said = f"{count:,} task" + ("" if count == 1 else "s")
-
-    # ---------------------------------------------------------------------------- coming in
+        self.door = Door(queue, self.sessions, start="/review" if review else "/")
 
     def home(self, request: Request) -> Response:
         """The task in hand or the next one; else what there is to say."""
         person = self.sessions.person(request)
         if person is None:
-            return self._ask_name(request) if self.sessions.open_door else self._closed(request)
+            return self.door.stranger(request)
         assignment = self.queue.next(person)
         if assignment is None:
             return self._rest(request, person)
@@ -74,69 +76,6 @@ class Desk:
             action=f"/task/{task}/answer",
             back=None if back is None else f"/task/{back}",
         )
-
-    def _closed(self, request: Request) -> Response:
-        text = "This desk is open to those who were invited: open the link that you were given."
-        return self._say(request, 401, "You need a link", text, home=False)
-
-    def _ask_name(self, request: Request, error: str = "", name: str | None = None) -> Response:
-        known = [person.name for person in self.queue.people]
-        values = {
-            "tasks": self.tasks_said,
-            "name": name if name is not None else known[-1] if known else user_name(),
-            "error": error,
-            "known": known[-12:],
-        }
-        page = shell("name.html", "Who is labeling?", nonce_of(request), values)
-        return HTMLResponse(page, 422 if error else 200)
-
-    def who(self, request: Request) -> Response:
-        """Let somebody else sit down."""
-        return self._ask_name(request, name="") if self.sessions.open_door else self.home(request)
-
-    async def take_name(self, request: Request) -> Response:
-        """Let somebody in by a name, where the door is open."""
-        if not self.sessions.open_door:
-            raise HTTPException(403, "This desk is open by link only.")
-        name = await read_name(request)
-        try:
-            if len(self.queue.people) >= _MAX_PEOPLE:
-                raise UsageError("Too many people have come in by name: start it with --people.")
-            person = await run_in_threadpool(self.queue.join, name)
-        except UsageError as error:
-            return self._ask_name(request, str(error), name[:60])
-        response = RedirectResponse("/review" if self.may_review else "/", 303)
-        self.sessions.let_in(response, person)
-        return response
-
-    def enter(self, request: Request) -> Response:
-        """Let somebody in by their link. No redirect: it would come without the cookie."""
-        person = self.queue.person_of(request.path_params["token"])
-        if person is None:
-            text = "This link opens nothing here: ask for yours again."
-            return self._say(request, 404, "This link is not valid", text, home=False)
-        response = self._welcome(request, person)
-        self.sessions.let_in(response, person)
-        return response
-
-    def welcome(self, request: Request) -> Response:
-        """The page behind a link, once more."""
-        person = self.sessions.person(request)
-        return self._closed(request) if person is None else self._welcome(request, person)
-
-    def _welcome(self, request: Request, person: Person) -> Response:
-        values = {
-            "person": person.name,
-            "tasks": self.tasks_said,
-            "done": self.queue.progress(person).done,
-        }
-        return HTMLResponse(shell("welcome.html", "Welcome", nonce_of(request), values))
-
-    def _say(
-        self, request: Request, status: int, title: str, text: str, *, home: bool = True
-    ) -> Response:
-        values = {"text": text, "home": home}
-        return HTMLResponse(shell("error.html", title, nonce_of(request), values), status)
 
     def _rest(self, request: Request, person: Person) -> Response:
         now, back = self.queue.progress(person), self.queue.before(person)
@@ -157,8 +96,6 @@ class Desk:
         }
         title = "Waiting" if waiting else "Done"
         return HTMLResponse(shell("rest.html", title, nonce_of(request), values))
-
-    # -------------------------------------------------------------------------------- tasks
 
     def worker_page(
         self,
@@ -255,13 +192,13 @@ def desk_routes(desk: Desk) -> list[Route]:
     """The routes of a desk."""
     return [
         Route("/", desk.home),
-        Route("/name", desk.take_name, methods=["POST"]),
-        Route("/enter/{token}", desk.enter),
-        Route("/welcome", desk.welcome),
+        Route("/name", desk.door.take_name, methods=["POST"]),
+        Route("/enter/{token}", desk.door.enter),
+        Route("/welcome", desk.door.welcome),
         Route("/task/{task:int}", desk.earlier),
         Route("/task/{task:int}/answer", desk.take_answer, methods=["POST"]),
         Route("/progress", desk.progress),
-        Route("/who", desk.who),
+        Route("/who", desk.door.who),
         Route("/image/{id}", desk.image),
         Route("/favicon.ico", lambda request: Response(status_code=204)),
         Route("/healthz", lambda request: JSONResponse({"ok": True})),
@@ -303,5 +240,8 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _failed(request: Request, error: Exception) -> Response:
     refusals: dict[type[Exception], int] = {NotYours: 403, Conflict: 409, UsageError: 422}
-    status = refusals.get(type(error), 500)
+    status = refusals.get(type(error))
+    if status is None:  # what it says is for whoever runs the desk, paths and all
+        _LOG.error("gandt: %s", error)
+        return _refused(request, HTTPException(500, _FAULT))
     return _refused(request, HTTPException(status, str(error)))

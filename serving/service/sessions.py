@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,18 +28,24 @@ class Sessions:
 
     Parameters
     ----------
-    open_door
-        Whether whoever comes may say a name; else only links let in.
+    people
+        Who may come in, each by their link; where there are none, whoever comes may say a name.
     """
 
-    def __init__(self, queue: Queue, *, open_door: bool) -> None:
-        self.queue, self.open_door = queue, open_door
+    def __init__(self, queue: Queue, people: Sequence[Person] = ()) -> None:
+        self.queue, self.open_door = queue, not people
+        self._invited = frozenset(person.id for person in people)
         self.cookie = f"gandt-{hashlib.sha256(queue.secret.encode()).hexdigest()[:12]}"
 
     def person(self, request: Request) -> Person | None:
         """Who this is; None where nobody was let in yet."""
-        token = request.cookies.get(self.cookie)
-        return self.queue.person_of(token) if token else None
+        return self.person_of(request.cookies.get(self.cookie, ""))
+
+    def person_of(self, token: str) -> Person | None:
+        """Whose token this is; None where it is nobody's, or of somebody not invited this time."""
+        person = self.queue.person_of(token) if token else None
+        invited = person is not None and (self.open_door or person.id in self._invited)
+        return person if invited else None
 
     def known(self, request: Request) -> Person:
         """Who this is.

@@ -179,6 +179,29 @@ def test_boxes_and_their_repair_by_a_second_job(
 
 
 @pytest.mark.slow
+def test_masks_of_a_round_are_repaired_by_a_second_job(
+    gandt: Program, aws: Aws, tmp_path: Path, photos: dict[str, str]
+) -> None:
+    bucket = aws.bucket()
+    gandt("manifest", "photos", "--sample", "6", "--out", "areas.manifest")
+    launch = ["areas.manifest", "--task", "semantic-segmentation", "--labels", "leaf,stem"]
+    pixels = np.zeros((60, 80), np.uint8)
+    pixels[10:40, 20:60] = 1
+    truth = {path: pixels for path in photos}
+    launch += options(aws, bucket)
+    found = from_launch_to_labels(gandt, aws, tmp_path, "areas", launch, truth=truth)
+    assert len(found) == 6
+
+    launch = [
+        *("areas.round/output.manifest", "--task", "adjust-segmentation", "--labels", "leaf,stem"),
+        *("--previous-attribute", "areas-round-ref", "--name", "repaired"),
+        *options(aws, bucket),
+    ]
+    found = from_launch_to_labels(gandt, aws, tmp_path, "repaired", launch, truth=truth)
+    assert len(found) == 6
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["text-classification", "text-spans"])
 def test_texts(gandt: Program, aws: Aws, tmp_path: Path, task: str) -> None:
     of = {text: label for label, texts in TEXTS.items() for text in texts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -11,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,81 +19,12 @@ from PIL import Image
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from desk_browser import CHROMIUM, DOWN, DRIVER, ENTER, HOW, Person
 from desk_program import PROGRAM, DeskProgram, Visitor, write_manifest
 
-CHROMIUM, DRIVER = shutil.which("chromium") or "", shutil.which("chromedriver") or ""
-HOW = "needs Chromium: apt-get install chromium chromium-driver, and pip install 'gandt[test]'"
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--force-prefers-reduced-motion", "--window-size=1280,800"),
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no test leaves this machine
-)
-ENTER, DOWN = "\ue007", "\ue015"
 LABELS = ("cat", "dog", "Other")
 
 pytestmark = pytest.mark.browser
-
-
-class Person:
-    """Somebody with a browser of their own."""
-
-    def __init__(self) -> None:
-        webdriver = pytest.importorskip("selenium.webdriver", reason=HOW)
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for flag in FLAGS:
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-
-    def open(self, address: str) -> None:
-        self.browser.get(address)
-
-    def js(self, script: str, *arguments: object) -> Any:
-        return self.browser.execute_script(script, *arguments)
-
-    def wait(self, script: str, *arguments: object, seconds: float = 10) -> Any:
-        from selenium.common.exceptions import JavascriptException
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        waiting = WebDriverWait(self.browser, seconds, 0.02, [JavascriptException])
-        return waiting.until(lambda _: self.js(f"return {script}", *arguments), script)
-
-    def keys(self, *keys: str) -> None:
-        from selenium.webdriver.common.action_chains import ActionChains
-
-        ActionChains(self.browser, duration=0).send_keys(*keys).perform()
-
-    def click(self, selector: str) -> None:
-        self.browser.find_element("css selector", selector).click()
-
-    def text(self, selector: str = "body") -> str:
-        return str(self.browser.find_element("css selector", selector).text)
-
-    def named(self, name: str) -> None:
-        """Say a name on the first page."""
-        self.wait("document.activeElement.id === 'name'")
-        self.js("document.activeElement.value = ''")
-        self.keys(name, ENTER)
-
-    def on_task(self, number: int | None = None) -> dict[str, Any]:
-        """Wait for the page of a task that was not answered yet; what its bar knows."""
-        script = (
-            "(() => { const d = document.getElementById('desk');"
-            "if (!d || document.readyState !== 'complete') return null;"
-            "const v = JSON.parse(d.dataset.desk);"
-            "return arguments[0] === null || v.task === arguments[0] ? v : null; })()"
-        )
-        return dict(self.wait(script, number))
-
-    def faults(self) -> list[str]:
-        """What the console complained about since it was asked last, while the desk was there."""
-        return [
-            entry["message"]
-            for entry in self.browser.get_log("browser")
-            if entry["level"] == "SEVERE" and "net::ERR_CONNECTION" not in entry["message"]
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -365,3 +296,57 @@ def test_the_desk_fits_small_and_large_screens(
             fits()
     finally:
         ann.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+PROBES = Path(__file__).parents[1] / "templates"
+LIVE = ('id="desk-saved"', 'id="desk-alert"')  # empty until there is something to say
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_everything_has_a_name_and_contrast(ann: Person, folder: Path, dark: bool) -> None:
+    unnamed, contrast = (
+        (PROBES / name).read_text(encoding="utf-8") for name in ("unnamed.js", "contrast.js")
+    )
+    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+
+    def look() -> None:
+        assert [found for found in ann.js(unnamed) if not any(i in found for i in LIVE)] == []
+        assert ann.js(contrast) == []
+
+    ann.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        with begin(folder, "--review") as desk:
+            ann.open(desk.origin)
+            ann.wait("document.getElementById('name')")
+            look()
+            ann.named("Ann")
+            ann.wait("document.title === 'Review'")
+            ann.open(desk.origin)
+            ann.on_task(0)
+            look()
+            ann.keys("1", ENTER)
+            ann.on_task(1)
+            ann.keys("[")
+            ann.on_task(0)
+            look()
+            ann.keys("]")
+            ann.on_task(1)
+            ann.keys("1", ENTER)
+            ann.on_task(2)
+            ann.keys("1", ENTER)
+            ann.on_task(3)
+            with contextlib.closing(desk.visitor("Ann").connection):
+                second = desk.visitors[-1]
+                for _ in range(17):
+                    second.answer("cat")
+            ann.open(f"{desk.origin}/review")
+            ann.wait("document.querySelectorAll('.grid li').length === 20")
+            look()
+            ann.open(desk.origin)
+            ann.wait("document.title === 'Done'")
+            look()
+            ann.open(f"{desk.origin}/enter/wrong")
+            look()
+            ann.faults()  # the page that is not there is one
+    finally:
+        ann.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,12 +69,18 @@ def pets(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_the_walkthroughs_run_in_order(aws: Aws, tmp_path: Path) -> None:
+def test_the_walkthroughs_run_in_order(aws: Aws) -> None:
+    # Long paths are shortened in what is printed, and pytest's folders have long ones.
+    with tempfile.TemporaryDirectory(prefix="gt-") as folder:
+        walk(aws, Path(folder))
+
+
+def walk(aws: Aws, folder: Path) -> None:
     from simulated_workers import crew
 
     bucket = aws.bucket("clinic-groundtruth", cors=False)
     aws.iam.role("GroundTruth")
-    truth = archive(tmp_path) | pets(tmp_path)
+    truth = archive(folder) | pets(folder)
 
     def between(command: str) -> None:
         """What the reader waits for: people work."""
@@ -81,6 +88,6 @@ def test_the_walkthroughs_run_in_order(aws: Aws, tmp_path: Path) -> None:
         if found:
             aws.sagemaker.work(found[1], crew(4, accuracy=0.95), truth=truth, over=2.0)
 
-    assert run_blocks(TEXT, tmp_path, between) >= 10
+    assert run_blocks(TEXT, folder, between) >= 10
     assert {"views", "pets"} == set(aws.sagemaker.jobs)
     assert bucket.keys("groundtruth/images/")

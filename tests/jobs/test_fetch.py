@@ -425,10 +425,8 @@ class TestWhere:
             key = f"annotations/worker-response/iteration-1/{number}/2024-03-05_09:15:00.json"
             done.bucket.put(done.root + key, b'{"answers": []}')
         aws.s3.latency = 0.05
-        start = time.monotonic()
         fetch("Round-1", str(tmp_path), REGION)
         assert aws.s3.most_at_once >= 16
-        assert time.monotonic() - start < 0.05 * 100 / 2
 
     def test_s3_is_no_destination(self, aws: Aws) -> None:
         Round(aws).work()

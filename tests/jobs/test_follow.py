@@ -305,8 +305,8 @@ class TestWaiting:
         job(aws)
         aws.fail("DescribeLabelingJob", "ThrottlingException", times=None)
         with pytest.raises(AwsError, match="too busy"):
-            wait("Round-1", REGION, every=0.01, patience=0.1)
-        assert len(aws.log.named("DescribeLabelingJob")) > 3
+            wait("Round-1", REGION, every=0.01, patience=0.3)
+        assert len(aws.log.named("DescribeLabelingJob")) > 1
 
     def test_patience_begins_anew_with_each_answer(
         self, aws: Aws, monkeypatch: pytest.MonkeyPatch

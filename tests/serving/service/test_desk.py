@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from desk_program import DeskThread, Visitor
 from PIL import Image
@@ -57,6 +58,18 @@ class TestComingIn:
         ann, ben = desk.visitor("ann"), desk.visitor("ben")
         assert ann.get().desk["person"] == "ann"
         assert ben.get().desk["task"] != ann.get().desk["task"]
+
+    def test_who_is_not_invited_any_more_stays_out(self, start: Start) -> None:
+        desk = start(people=("ann", "ben"))
+        ben, link = desk.visitor("ben"), urlsplit(desk.links["ben"]).path
+        assert ben.get().status == 200
+        port = desk.port
+        desk.stop()
+        again = start(people=("ann",), port=port)
+        later = again.visitor()
+        later.cookie = ben.cookie
+        assert later.get().status == 401
+        assert later.get(link).status == 404
 
     def test_the_cookie_is_for_the_server_alone(self, start: Start) -> None:
         reply = start(people=("ann",)).visitor().enter("ann")

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
 from desk_program import PROGRAM, DeskProgram, DeskThread, Visitor, write_manifest
 
 Start = Callable[..., DeskThread]
@@ -108,3 +110,45 @@ def test_ctrl_c_prints_what_was_labeled_and_what_comes_next(
         "missing   5 answers; run the same command to go on",
         "next      gandt aggregate round1.answers --out round1/",
     ]
+
+
+def test_others_come_in_by_links_that_name_this_machine(
+    tmp_path: Path, lines: list[dict[str, object]]
+) -> None:
+    write_manifest(tmp_path / "round1.manifest", lines)
+    arguments = ("round1.manifest", "--labels", "a,b", "--host", "0.0.0.0", "--people", "ann")
+    with DeskProgram(tmp_path, *arguments) as desk:
+        assert desk.host not in ("0.0.0.0", "127.0.0.1", "localhost")
+        named, desk.host = f"{desk.host}:{desk.port}", "127.0.0.1"
+        ann = desk.visitor()
+        reply = ann.get(urlsplit(desk.links["ann"]).path, {"Host": named})
+        assert reply.status == 200
+        desk.stop()
+    assert "travel unencrypted" in desk.said
+
+
+def test_a_full_disk_is_said_and_what_was_accepted_is_kept(tmp_path: Path) -> None:
+    """The program may write files of 400 kB at most, which the database soon wants to exceed."""
+    resource = pytest.importorskip("resource")
+
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+    write_manifest(tmp_path / "round1.manifest", [{"source": "words"}] * 400)
+    accepted = 0
+    with DeskProgram(tmp_path, "round1.manifest", "--labels", "a,b", before=little) as desk:
+        ann = desk.visitor("ann")
+        while (reply := ann.get()).status == 200 and accepted < 400:
+            reply = ann.answer("a", reply.desk)
+            if reply.status != 200:
+                break
+            accepted += 1
+        assert reply.status == 500
+        assert "tell whoever runs it" in reply.text
+        assert str(tmp_path) not in reply.text
+        ann.connection.close()
+        desk.process.kill()
+        assert "make room or give access" in desk.process.communicate()[1]
+    assert 0 < accepted < 400
+    with DeskProgram(tmp_path, "round1.manifest", "--labels", "a,b") as desk:
+        assert accepted <= desk.stop()["answers"] <= accepted + 1
