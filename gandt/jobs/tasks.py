@@ -7,6 +7,7 @@ the SageMaker service model and the developer guide ("Input Data Quotas", "Label
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -256,5 +257,7 @@ def task_type(name: str) -> TaskType:
         Where there is none of this name.
     """
     if name not in TASKS:
-        raise UsageError(f"--task {name!r} is none of: {', '.join(TASKS)}.")
+        near = difflib.get_close_matches(name, TASKS, n=1)
+        guess = f"did you mean {near[0]}? There are " if near else "there are "
+        raise UsageError(f"--task {name!r} is no kind of task: {guess}{', '.join(TASKS)}.")
     return TASKS[name]

@@ -309,7 +309,8 @@ def _check_task(
             "give the job the pre-annotation Lambda, or put the same list under the key `tiles` "
             "of each line"
             if tiled
-            else "take the page that fits the manifest (gandt template list)",
+            else "take the page that fits the manifest (gandt template list), or write tiled tasks "
+            "(--group-size of `gandt select` and `gandt manifest`)",
         )
     if not baked and ' data-labels="' not in page:
         error(

@@ -267,7 +267,8 @@ def _check_previous(task: str, widget: Widget, name: str | None) -> None:
     if not name:
         raise UsageError(
             f"The task {task!r} is about the labels of an earlier job: name their attribute, the "
-            "key that they have in the manifest."
+            "key that they have in the manifest (--previous-attribute of `gandt launch`, "
+            "--attribute of `gandt template`)."
         )
     if _NOT_IN_LIQUID.search(name) or len(name) > _MAX_ATTRIBUTE or name.endswith(METADATA):
         raise UsageError(

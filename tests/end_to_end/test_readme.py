@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from console_blocks import blocks, run_blocks
+
+if TYPE_CHECKING:
+    from aws_fixtures import Aws
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -32,10 +38,38 @@ def answer(folder: Path) -> None:
     subprocess.run([*workers, *paths], check=True)
 
 
+def through_ground_truth(folder: Path, aws: Aws) -> None:
+    """Run the commands of the block on Ground Truth, and say yes to the question."""
+    aws.bucket("my-bucket")
+    aws.iam.role("GroundTruth")
+    aws.sagemaker.add_team("inspectors")
+    (block,) = (block for block in blocks(README, "sh") if block.startswith("gandt launch"))
+    for command in block.replace("--out answers/", "--out fetched/").splitlines():
+        ours, theirs = pty.openpty()
+        os.write(ours, b"y\n")
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        os.close(ours)
+        os.close(theirs)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if command.startswith("gandt launch"):
+            assert "Create the job round1? [y/N]" in done.stderr
+            aws.sagemaker.work("round1", truth=lambda line: "defect", over=1.0)
+    assert list((folder / "fetched").rglob("worker-response/**/*.json"))
+
+
 @pytest.mark.slow
-def test_the_console_blocks_run_in_order(round_folder: Path) -> None:
+def test_the_commands_run_in_order(round_folder: Path, aws: Aws) -> None:
     def between(command: str) -> None:
         if command.startswith("gandt aggregate answers/"):
+            through_ground_truth(round_folder, aws)
             answer(round_folder)
 
     assert run_blocks(README, round_folder, between) >= 5

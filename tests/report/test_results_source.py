@@ -268,3 +268,27 @@ class TestPlaces:
     @pytest.mark.parametrize("name", ["17", "The food was delicious.", "see s3://b/k", "a\n.jpg"])
     def test_texts_and_ids(self, name: str) -> None:
         assert not is_image_name(name)
+
+
+def test_a_fetched_mask_is_read_here_though_the_manifest_names_s3(tmp_path: Path) -> None:
+    job = tmp_path / "Areas"
+    name = "annotations/consolidated-annotation/output/0_2026-01-05T09:00:00.png"
+    here = job / name.replace(":", "-")
+    here.parent.mkdir(parents=True)
+    here.write_bytes(b"png")
+    line: dict[str, object] = {
+        "source-ref": "s3://b/1.jpg",
+        "areas-ref": f"s3://out/jobs/Areas/{name}",
+        "areas-ref-metadata": {
+            "internal-color-map": {
+                "0": {"class-name": "BACKGROUND", "hex-color": "#ffffff", "confidence": 0.9},
+                "1": {"class-name": "leaf", "hex-color": "#2ca02c", "confidence": 0.9},
+            },
+            "type": "groundtruth/semantic-segmentation",
+            "human-annotated": "yes",
+            "job-name": "labeling-job/areas",
+        },
+    }
+    results = read_results(manifest(job / "manifests" / "output" / "output.manifest", line))
+    (item,) = results.items
+    assert item.mask is not None and item.mask.uri == str(here)

@@ -64,6 +64,12 @@ def check_account(plan: JobPlan) -> list[Check]:
     try:
         aws.call("sagemaker", "list_labeling_jobs", region, MaxResults=1)
     except AwsError as failure:
+        if _lacks_permission(failure):
+            by_hand = (
+                "see that the account has used Ground Truth before, which takes no new customers; "
+                f"else label on this machine: {_locally(plan)}"
+            )
+            return [not_asked(name, failure, by_hand)]
         if failure.denied or _says_closed(failure):
             return [
                 error(
@@ -84,6 +90,11 @@ def check_account(plan: JobPlan) -> list[Check]:
             )
         ]
     return [fine(name, "answers")]
+
+
+def _lacks_permission(failure: AwsError) -> bool:
+    """IAM's own words; a service that is closed to an account has others."""
+    return "not authorized to perform" in failure.said and not _says_closed(failure)
 
 
 def _says_closed(failure: AwsError) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from gandt import storage
 from gandt.answers import BACKGROUND, Box, Kind, Span
 from gandt.errors import StorageError
+from gandt.groundtruth.job_copies import copy_of
+from gandt.groundtruth.job_folder import JobFolder, job_root
 from gandt.groundtruth.output import OutputRow, read_output
 from gandt.report.contact_sheet_parts import plural
 from gandt.report.results.model import Item, MaskSource, Passed, Results
@@ -153,7 +155,11 @@ def _mask(row: OutputRow, folder: str) -> MaskSource:
     color_map = listed if isinstance(listed, dict) else {}
     entries = (entry.get("class-name") for entry in color_map.values() if isinstance(entry, dict))
     names = tuple(dict.fromkeys(str(name) for name in entries if name not in (None, BACKGROUND)))
-    found = places((row.mask_uri,), folder)
+    root = job_root(f"{folder}/output.manifest")
+    fetched = row.mask_uri
+    if root is not None and fetched is not None:
+        fetched = copy_of(fetched, JobFolder(root))
+    found = places((fetched,), folder)
     return MaskSource(classes=names, uri=found[0] if found else None, color_map=color_map)
 
 
