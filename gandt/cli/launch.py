@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gandt.cli.output import count, duration, note, print_json, show_counter, size
+from gandt.cli.output import count, note, print_json, show_counter, size
 from gandt.errors import JobError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gandt.jobs.plan import Check, JobPlan
+    from gandt.jobs.plan import JobPlan
 
 __all__ = ["LAUNCH_EXAMPLE", "launch"]
 
@@ -181,6 +179,7 @@ def launch(
     sends only what is missing. Nothing is sent or created before every check has passed.
     """
     from gandt.cli.examples import read_examples
+    from gandt.cli.launch_output import plan_as_json, show_plan
     from gandt.jobs.job_file import (
         make_settings,
         parse_duration,
@@ -252,14 +251,14 @@ def launch(
         checks += check_online(plan, set_cors=set_cors)
     failed = [check for check in checks if check.status == "error"]
     if not json:
-        _show_plan(plan, checks)
+        show_plan(plan, checks)
     if failed:
         if json:
-            print_json(_as_json(plan, checks, dry_run))
+            print_json(plan_as_json(plan, checks, dry_run))
         raise JobError(f"{count(len(failed), 'check')} failed; nothing was uploaded or created.")
     if dry_run:
         if json:
-            print_json(_as_json(plan, checks, dry_run))
+            print_json(plan_as_json(plan, checks, dry_run))
         else:
             typer.echo("dry run       nothing was uploaded or created")
         return
@@ -276,7 +275,7 @@ def launch(
     if json:
         print_json(
             {
-                **_as_json(plan, checks, dry_run),
+                **plan_as_json(plan, checks, dry_run),
                 "arn": created.arn,
                 "uploaded": uploaded.sent,
                 "uploaded_bytes": uploaded.bytes,
@@ -315,93 +314,3 @@ def _ask(plan: JobPlan) -> None:
         raise UsageError("there is nobody to ask here whether to go on: give --yes.")
     if not typer.confirm(f"Create the job {plan.names.job}?", err=True):
         raise JobError("nothing was uploaded or created, as you said.")
-
-
-def _show_plan(plan: JobPlan, checks: Sequence[Check]) -> None:
-    settings, human = plan.settings, plan.request["HumanTaskConfig"]
-    people = human["NumberOfHumanWorkersPerDataObject"]
-    rows = [
-        ("job", f"{plan.names.job}: {plan.task.says}, in {plan.names.region}"),
-        ("labels", ", ".join(settings.labels) or "none; the page brings its own"),
-        ("objects", _objects(plan)),
-        (
-            "people",
-            f"{people} to an object, team {plan.names.workteam.rpartition('/')[2]}, "
-            f"{_limit(human['TaskTimeLimitInSeconds'])} for a task",
-        ),
-        ("answers", f"{len(plan.records) * people:,} at most"),
-        ("attribute", plan.names.attribute),
-        ("results", f"{plan.documents.output}/{plan.names.job}/"),
-    ]
-    for words, amount in plan.cost.parts:
-        rows.append(("cost", f"{_money(amount)} {words}"))
-    rows.append(("in all", f"about {_money(plan.cost.total)}"))
-    for words in plan.cost.without:
-        rows.append(("", f"without {words}"))
-    for name, text in rows:
-        typer.echo(f"{name:<13} {text}")
-    fine = sum(check.status == "ok" for check in checks)
-    typer.echo(f"{'checks':<13} {fine} fine" + _others(checks))
-    for line in plan.notes:
-        note(f"note: {line}")
-    for status in ("skipped", "warning", "error"):
-        for check in checks:
-            if check.status == status:
-                word = "not checked" if status == "skipped" else status
-                note(f"{word}: {check.name}: {check.message}")
-                if check.fix:
-                    note(f"    fix: {check.fix}")
-
-
-def _limit(seconds: int) -> str:
-    return duration(seconds).replace(" 00 s", "").replace(" h 00 min", " h")
-
-
-def _objects(plan: JobPlan) -> str:
-    there = len(plan.images) - len(plan.uploads)
-    text = count(len(plan.records), "object")
-    if plan.images:
-        text += f" with {count(len(plan.images), 'image')}"
-        sizes = {facts.uri: facts.size for facts in plan.images}
-        sending = sum(sizes[uri] for uri in plan.uploads)
-        if plan.uploads:
-            text += f": {len(plan.uploads):,} from this machine ({size(sending)})"
-            text += f", {there:,} on S3" if there else ""
-        else:
-            text += ", all on S3"
-    return text
-
-
-def _others(checks: Sequence[Check]) -> str:
-    words = {"skipped": "not checked", "warning": "to look at", "error": "failed"}
-    found = {status: sum(check.status == status for check in checks) for status in words}
-    return "".join(f", {number} {words[status]}" for status, number in found.items() if number)
-
-
-def _money(amount: Any) -> str:
-    return "?" if amount is None else f"${amount:,.2f}"
-
-
-def _as_json(plan: JobPlan, checks: Sequence[Check], dry_run: bool) -> dict[str, object]:
-    return {
-        "job": plan.names.job,
-        "region": plan.names.region,
-        "attribute": plan.names.attribute,
-        "objects": len(plan.records),
-        "images": len(plan.images),
-        "to_upload": len(plan.uploads),
-        "cost": {
-            "parts": [
-                {"what": words, "usd": None if amount is None else str(amount)}
-                for words, amount in plan.cost.parts
-            ],
-            "total_usd": str(plan.cost.total),
-            "without": list(plan.cost.without),
-        },
-        "checks": [
-            {"name": c.name, "status": c.status, "message": c.message, "fix": c.fix} for c in checks
-        ],
-        "notes": list(plan.notes),
-        "dry_run": dry_run,
-        "request": dict(plan.request),
-    }

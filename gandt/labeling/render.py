@@ -18,8 +18,8 @@ from liquid.exceptions import LiquidError
 from markupsafe import Markup
 
 from gandt.errors import ManifestError
-from gandt.labeling.line_input import line_input
 from gandt.labeling.templates import read_stand_in
+from gandt.task_input import line_input
 
 __all__ = ["CROWD_SCRIPT", "GrantReadAccess", "environment", "render_page", "task_input"]
 

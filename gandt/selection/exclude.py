@@ -18,7 +18,7 @@ from gandt.pool.sources import PATH_COLUMNS, open_pool, read_item
 from gandt.tables import find_column, read_rows
 from gandt.types import IntArray
 
-__all__ = ["Excluded", "excluded_rows", "read_excluded"]
+__all__ = ["Excluded", "read_excluded"]
 
 # Selection tables name the copies that a candidate stands for; a labeled image answers for them.
 COPIES = "duplicates"
@@ -64,11 +64,6 @@ def read_excluded(files: Sequence[str]) -> Excluded:
             hashes.update(_hashes(location))
         names.update(_names(location))
     return Excluded(frozenset(names), frozenset(hashes))
-
-
-def excluded_rows(index: Index, files: Sequence[str]) -> IntArray:
-    """Sorted rows of the index that the files name; see `read_excluded`."""
-    return read_excluded(files).rows(index)
 
 
 def _hashes(folder: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from gandt.errors import AnswerError, StorageError
-from gandt.serving.lambdas.json_text import brief, decode, sendable
+from gandt.json_text import brief, decode, sendable
 
 if TYPE_CHECKING:
     from typing import Any

@@ -25,9 +25,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gandt.errors import AnswerError, GandtError, StorageError
+from gandt.json_text import brief, sendable, unpack
 from gandt.serving.lambdas import reliability
 from gandt.serving.lambdas.consensus import consensus
-from gandt.serving.lambdas.json_text import brief, sendable, unpack
 from gandt.serving.lambdas.payload import AnsweredObject, parse_uri, read_object, read_payload
 from gandt.serving.lambdas.payload import write_object as _write
 

@@ -1,13 +1,8 @@
 """Pre-annotation: one line of the manifest becomes what the template finds under `task.input`.
 
-`taskInput` is the line itself, so that a template for jobs without a function works with it too;
-and beside it `taskObject`: the image's URI, the text, or the decoded list or object where `source`
-is JSON text (tiled tasks: `[{"source-ref", "index"}, …]`). `labels` are those of the line, or what
-the first tile offers. Our own notes on a line (`gandt-…`: known answers, names in the pool) are no
-business of the worker and stay behind.
-
-A line that cannot be shown raises `ManifestError`. Ground Truth then fails that object alone, and
-the log has the reason; `isHumanAnnotationRequired: false` would pass it over as if it were done.
+What that is, `gandt.task_input` says. A line that cannot be shown raises `ManifestError`. Ground
+Truth then fails that object alone, and the log has the reason; `isHumanAnnotationRequired: false`
+would pass it over as if it were done.
 
 Reads and writes nothing. The event is that of the developer guide; its `version` differs between
 documentation and service and is not looked at.
@@ -16,13 +11,10 @@ documentation and service and is not looked at.
 from __future__ import annotations
 
 from gandt.errors import ManifestError
-from gandt.serving.lambdas.json_text import brief, decode, sendable
+from gandt.json_text import brief
+from gandt.task_input import line_input
 
 __all__ = ["handler"]
-
-_SOURCE, _REFERENCE = "source", "source-ref"
-_OWN = "gandt-"
-_TILE_KEYS = (_REFERENCE, "index")
 
 
 def handler(event: object, context: object = None) -> dict[str, object]:
@@ -51,83 +43,4 @@ def handler(event: object, context: object = None) -> dict[str, object]:
             f"The event has no dataObject with a line of the manifest ({brief(event)}): the "
             "function is made for the pre-annotation step of a Ground Truth job."
         )
-    subject = _subject(line)
-    given = {str(key): sendable(value) for key, value in line.items() if not _is_own(key)}
-    task: dict[str, object] = {**given, "taskObject": subject}
-    labels = _offered(subject)
-    if labels and not isinstance(task.get("labels"), list):
-        task["labels"] = labels
-    return {"taskInput": task, "isHumanAnnotationRequired": True}
-
-
-def _is_own(key: object) -> bool:
-    return isinstance(key, str) and key.startswith(_OWN)
-
-
-def _subject(line: dict[object, object]) -> object:
-    reference = line.get(_REFERENCE)
-    if reference is not None:
-        if not isinstance(reference, str) or not reference.strip():
-            raise ManifestError(
-                f"The line's {_REFERENCE} is {brief(reference)}: it must be the URI of an image."
-            )
-        return _whole(reference, line)
-    source = line.get(_SOURCE)
-    if source is None:
-        raise ManifestError(
-            f"The line has neither {_SOURCE} nor {_REFERENCE} ({brief(line)}): every line of the "
-            "manifest needs one of them."
-        )
-    if isinstance(source, str):
-        if not source.strip():
-            raise ManifestError(f"The line's {_SOURCE} is empty ({brief(line)}).")
-        source = _decoded(source, line)
-    elif not isinstance(source, (list, dict)):
-        raise ManifestError(f"The line's {_SOURCE} is {brief(source)}: it must be text.")
-    if isinstance(source, list):
-        _check_tiles(source)
-    return source
-
-
-def _decoded(source: str, line: dict[object, object]) -> object:
-    if not source.lstrip().startswith(("[", "{")):
-        return _whole(source, line)
-    try:
-        return decode(source)
-    except ValueError as error:
-        if any(f'"{key}"' in source for key in _TILE_KEYS):
-            raise ManifestError(
-                f"The line's {_SOURCE} looks like a tiled task but is not valid JSON ({error}): "
-                f"{brief(source)}"
-            ) from None
-        return _whole(source, line)  # text that begins with a bracket
-
-
-def _whole(text: str, line: dict[object, object]) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ManifestError(f"The line holds half of a character ({brief(line)}).") from None
-    return text
-
-
-def _check_tiles(tiles: list[object]) -> None:
-    if not tiles:
-        raise ManifestError(f"The line's {_SOURCE} is an empty list: there is nothing to show.")
-    if not any(isinstance(tile, dict) and set(_TILE_KEYS) & set(tile) for tile in tiles):
-        return  # some other list, which the template will know
-    for number, tile in enumerate(tiles, 1):
-        reference = tile.get(_REFERENCE) if isinstance(tile, dict) else None
-        if not isinstance(reference, str) or not reference.strip():
-            raise ManifestError(
-                f"Tile {number} of {len(tiles)} names no image in {_REFERENCE}: {brief(tile)}"
-            )
-
-
-def _offered(subject: object) -> list[str]:
-    """The labels that a tiled task offers: its events, and the choice for images of none."""
-    first = subject[0] if isinstance(subject, list) else None
-    if not isinstance(first, dict) or not isinstance(first.get("event_names"), list):
-        return []
-    names = [*first["event_names"], first.get("other_category_label")]
-    return list(dict.fromkeys(name for name in names if isinstance(name, str) and name.strip()))
+    return {"taskInput": line_input(line), "isHumanAnnotationRequired": True}

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from gandt.serving.lambdas.json_text import brief, unpack
+from gandt.json_text import brief, unpack
 
 __all__ = ["WHOLE", "NoVote", "Vote", "read_vote", "spell"]
 

@@ -17,7 +17,7 @@ from gandt.index.folder import Index, open_index
 from gandt.index.update import update_index
 from gandt.pool.sources import open_pool
 from gandt.report.selection_table import write_selection_table
-from gandt.selection.exclude import excluded_rows
+from gandt.selection.exclude import read_excluded
 from gandt.types import Candidate, Selection
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def sent(colors: Path) -> Selection:
 
 
 def rows(index: Index, *files: Path | str) -> list[int]:
-    return excluded_rows(index, [str(file) for file in files]).tolist()
+    return read_excluded([str(file) for file in files]).rows(index).tolist()
 
 
 def test_no_files_exclude_nothing(index: Index) -> None:
-    found = excluded_rows(index, [])
+    found = read_excluded([]).rows(index)
     assert (found.dtype, found.tolist()) == (np.int64, [])
 
 
@@ -150,5 +150,5 @@ def test_a_copied_folder_of_images_excludes_by_content(
     (tmp_path / "done").mkdir()
     shutil.copy(colors / "007.png", tmp_path / "done" / "renamed.png")
     index = open_index(tmp_path / "by-content")
-    rows = excluded_rows(index, [str(tmp_path / "done")])
+    rows = read_excluded([str(tmp_path / "done")]).rows(index)
     assert [Path(uri).name for uri in index.uris(rows)] == ["007.png"]
