@@ -106,7 +106,9 @@ def wait(
         str | None,
         typer.Option(help="Give up after this time, as 90s, 30m, 8h or 2d.", show_default=False),
     ] = None,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 30.0,
+    every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two looks; fewer at first.")
+    ] = 30.0,
     json: Json = False,
 ) -> None:
     """Wait until a labeling job is finished.

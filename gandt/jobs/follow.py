@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 _PAGE = 100  # the most that a listing answers at once
+_FIRST = 1.0  # seconds to the second question
 _PATIENCE = 900.0  # seconds of trouble in a row, before waiting is given up
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _PART_OF_NAME = re.compile(r"[a-zA-Z0-9-]{1,63}")
@@ -202,7 +203,8 @@ def wait(
     Parameters
     ----------
     every
-        Seconds between two questions, on average; up to a fifth more or less.
+        Seconds between two questions, on average; up to a fifth more or less. The first ones come
+        sooner, for a job that is nearly over, or fails at once.
     timeout
         Seconds to wait at most.
     on_state
@@ -227,6 +229,7 @@ def wait(
     start = time.monotonic()
     state: JobState | None = None
     trouble: float | None = None  # since when
+    spacing = min(every, _FIRST)
     while True:
         try:
             state = describe(name, region)
@@ -243,7 +246,8 @@ def wait(
                 on_state(state)
             if state.finished:
                 return state
-        pause = every * random.uniform(0.8, 1.2)
+        pause = spacing * random.uniform(0.8, 1.2)
+        spacing = min(every, spacing * 1.5)
         if timeout is not None:
             left = timeout - (time.monotonic() - start)
             if left <= 0:

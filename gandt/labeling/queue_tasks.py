@@ -15,7 +15,7 @@ from typing import Literal
 from gandt import storage
 from gandt.errors import ManifestError, UsageError
 from gandt.groundtruth.asked_tasks import AskedTask, read_asked
-from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, decode_tiles
+from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, TILES, decode_tiles
 from gandt.groundtruth.manifest import RESERVED_PREFIX
 from gandt.labeling.render import task_input
 from gandt.labeling.templates import baked_labels
@@ -240,7 +240,8 @@ def page_input(
         found["taskObject"] = kept
         for values in (found, record):  # it names the files, those that are not shown too
             values.pop(SOURCE, None)
-        record["tiles"] = kept
+            values.pop(TILES, None)
+        record[TILES] = kept
     return found if ours else {**record, **found, "manifestLine": record}
 
 
