@@ -7,12 +7,16 @@ Ground Truth knows; the names of these begin with `widget-`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from gandt.cli.output import note
+from gandt.cli.examples import read_examples
+from gandt.cli.output import count, note
 from gandt.errors import ManifestError, UsageError
+
+if TYPE_CHECKING:
+    from gandt.labeling.templates import Example
 
 __all__ = ["TEMPLATE_EXAMPLE", "template"]
 
@@ -32,6 +36,14 @@ Question = Annotated[
     str | None, typer.Option(help="Question above the task.", show_default="the page's own")
 ]
 Instructions = Annotated[str | None, typer.Option(help="Words of instruction.", show_default=False)]
+Examples = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATH",
+        help="Seeds to show in the instructions, as seeds/: the first three of each class.",
+        show_default=False,
+    ),
+]
 Attribute = Annotated[
     str | None,
     typer.Option(
@@ -43,6 +55,14 @@ Out = Annotated[str | None, typer.Option(help="File to write.", show_default="st
 Name = Annotated[
     str, typer.Argument(help="A page by its name, or the path of a template.", show_default=False)
 ]
+
+
+class _Words(NamedTuple):
+    """What a page says beside its labels."""
+
+    question: str | None
+    instructions: str | None
+    examples: tuple[Example, ...]
 
 
 @template.command("list")
@@ -75,6 +95,7 @@ def render(
     labels: Labels = None,
     question: Question = None,
     instructions: Instructions = None,
+    examples: Examples = None,
     attribute: Attribute = None,
     pre_annotation: Annotated[
         bool,
@@ -95,15 +116,16 @@ def render(
 
     record = _record(manifest, line)
     names = _names(labels)
+    words = _Words(question, instructions, read_examples(examples or [], names))
     task = _widget(name)
     if task is None:
-        text = _own_page(name, names, question, instructions, attribute)
+        text = _own_page(name, names, words, attribute)
         given = task_input(record, pre_annotation=pre_annotation)
         offered: list[str] = []  # they are in the page
     else:
         prior = WIDGETS[task].earlier is not None
         attribute = attribute or earlier_attribute(task, record)
-        text = _widget_page(task, question, instructions, attribute)
+        text = _widget_page(task, words, attribute)
         given = builtin_input(record, names, prior=prior)
         offered = names
         if not names:
@@ -127,22 +149,31 @@ def save(
     labels: Labels = None,
     question: Question = None,
     instructions: Instructions = None,
+    examples: Examples = None,
     attribute: Attribute = None,
 ) -> None:
     """Write a page: the file that a job of Ground Truth takes, labels baked in where it has place.
 
     The pages of crowd elements have none: Ground Truth hands them the labels of the job.
     """
+    names = _names(labels)
+    words = _Words(question, instructions, read_examples(examples or [], names))
+    local = sum(not example.uri.startswith("s3://") for example in words.examples)
+    if local:
+        note(
+            f"gandt: {count(local, 'example')} on this machine, where workers of a job cannot see "
+            "them: `gandt launch --examples` uploads them"
+        )
     task = _widget(name)
     if task is None:
-        text = _own_page(name, _names(labels), question, instructions, attribute)
+        text = _own_page(name, names, words, attribute)
     elif labels is not None:
         raise UsageError(
             f"{name} takes its labels from the job: leave --labels out here, and give them to "
             "`gandt launch`."
         )
     else:
-        text = _widget_page(task, question, instructions, attribute)
+        text = _widget_page(task, words, attribute)
     _write(text, out)
 
 
@@ -154,9 +185,7 @@ def _widget(name: str) -> str | None:
     return task if name != task and task in WIDGETS else None
 
 
-def _widget_page(
-    task: str, question: str | None, instructions: str | None, attribute: str | None
-) -> str:
+def _widget_page(task: str, words: _Words, attribute: str | None) -> str:
     from gandt.labeling.widgets import WIDGETS, widget_page
 
     if WIDGETS[task].earlier is not None and attribute is None:
@@ -165,22 +194,26 @@ def _widget_page(
             "(--attribute), the key that they have in the manifest."
         )
     return widget_page(
-        task, question=question, instructions=instructions, previous_attribute=attribute
+        task,
+        question=words.question,
+        instructions=words.instructions,
+        examples=words.examples,
+        previous_attribute=attribute,
     )
 
 
-def _own_page(
-    name: str,
-    labels: list[str],
-    question: str | None,
-    instructions: str | None,
-    attribute: str | None,
-) -> str:
+def _own_page(name: str, labels: list[str], words: _Words, attribute: str | None) -> str:
     from gandt.labeling.templates import bake, read_template
 
     if attribute is not None:
         raise UsageError(f"{name} looks at no earlier labels: leave --attribute out.")
-    return bake(read_template(name), labels=labels, question=question, instructions=instructions)
+    return bake(
+        read_template(name),
+        labels=labels,
+        question=words.question,
+        instructions=words.instructions,
+        examples=words.examples,
+    )
 
 
 def _names(labels: str | None) -> list[str]:

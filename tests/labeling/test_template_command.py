@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from gandt.cli.template import template
@@ -81,3 +82,21 @@ def test_pictures_of_a_preview_need_no_signature(bucket: Bucket, tmp_path: Path)
     assert show_image(missing) == missing
     assert re.match(r"file:///.*/a%20b.png$", show_image(str(tmp_path / "a b.png")))
     assert show_image("https://x.example/1.jpg") == "https://x.example/1.jpg"
+
+
+def test_seeds_are_shown_as_examples(tmp_path: Path) -> None:
+    for label in ("cat", "dog", "Other"):
+        for number in range(4):
+            path = tmp_path / "seeds" / label / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8)).save(path)
+    page = tmp_path / "page.html"
+    words = ["--labels", "cat,dog", "--examples", str(tmp_path / "seeds"), "--out", str(page)]
+    _, said = run("save", "image-classification", *words)
+    shown = re.findall(r"""hidden data-kind="(\w+)" data-src="{{ '(.*?)' \| g""", page.read_text())
+    root = f"{tmp_path}/seeds"
+    assert shown == [
+        *(("good", f"{root}/{label}/{n}.png") for label in ("cat", "dog") for n in range(3)),
+        *(("bad", f"{root}/Other/{n}.png") for n in range(3)),
+    ]
+    assert "workers of a job cannot see them" in said
