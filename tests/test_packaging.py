@@ -88,7 +88,7 @@ def test_the_wheel_holds_every_file_of_every_package(wheel: zipfile.ZipFile) -> 
     expected = {"gandt/py.typed"}
     for name, folder in folders_with_code().items():
         for path in folder.iterdir():
-            if path.suffix in {".py", ".html", ".js", ".yaml"}:
+            if path.suffix in {".py", ".html", ".css", ".js", ".yaml"}:
                 expected.add(f"{name.replace('.', '/')}/{path.name}")
     assert expected <= inside
     extra = {name for name in inside - expected if ".dist-info/" not in name}

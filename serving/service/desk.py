@@ -31,7 +31,7 @@ from gandt.serving.service.guard import Guard, nonce_of
 from gandt.serving.service.images import ImageShelf
 from gandt.serving.service.pages import put_bar, shell
 from gandt.serving.service.progress import progress_json
-from gandt.serving.service.sent import read_answer, read_numbers
+from gandt.serving.service.sent import read_answer, read_number, read_numbers
 from gandt.serving.service.sessions import Sessions
 
 __all__ = ["Desk", "desk_app", "desk_routes"]
@@ -180,9 +180,9 @@ class Desk:
     def progress(self, request: Request) -> Response:
         """Numbers for the bar; a task named here is still being worked at."""
         person = self.sessions.known(request)
-        task = request.query_params.get("task", "")
-        if task.isdecimal() and len(task) < 10:
-            self.queue.renew(person, int(task))
+        task = read_number(request, "task")
+        if task is not None:
+            self.queue.renew(person, task)
         now = progress_json(self.queue.progress(person))
         ready = self.queue.peek(person, -1) is not None
         return JSONResponse({**now, "ready": ready})
@@ -195,8 +195,8 @@ def desk_routes(desk: Desk) -> list[Route]:
         Route("/name", desk.door.take_name, methods=["POST"]),
         Route("/enter/{token}", desk.door.enter),
         Route("/welcome", desk.door.welcome),
-        Route("/task/{task:int}", desk.earlier),
-        Route("/task/{task:int}/answer", desk.take_answer, methods=["POST"]),
+        Route("/task/{task:number}", desk.earlier),
+        Route("/task/{task:number}/answer", desk.take_answer, methods=["POST"]),
         Route("/progress", desk.progress),
         Route("/who", desk.door.who),
         Route("/image/{id}", desk.image),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -20,7 +21,7 @@ from gandt.labeling.queue_values import NotYours
 from gandt.serving.service.guard import nonce_of
 from gandt.serving.service.pages import shell
 from gandt.serving.service.review_rows import ReviewRow, no_rows, review_rows
-from gandt.serving.service.sent import read_answer, read_numbers
+from gandt.serving.service.sent import read_answer, read_number, read_numbers
 
 if TYPE_CHECKING:
     from gandt.serving.service.desk import Desk
@@ -61,8 +62,7 @@ class _Review:
             for row in every
             if (not label or row.label == label) and (not disputed or row.agreement < 1)
         ]
-        first = int(asked["from"]) if asked.get("from", "").isdecimal() else 0
-        first = min(first, max(0, len(found) - 1)) // _PAGE * _PAGE
+        first = min(read_number(request, "from") or 0, max(0, len(found) - 1)) // _PAGE * _PAGE
 
         def to(start: int) -> str:
             return "/review?" + urlencode({**dict(asked), "from": str(start)})
@@ -121,7 +121,9 @@ class _Review:
         """Take a reviewer's answer."""
         person = self.desk.sessions.known(request)
         task, position = request.path_params["task"], request.path_params["position"]
-        content, _ = await read_answer(request)
+        content, skipped = await read_answer(request)
+        if skipped:
+            raise HTTPException(422, "A finished task is not skipped: leave it as it is.")
         revision, seconds = read_numbers(request)
         await run_in_threadpool(
             lambda: self.desk.queue.correct(
@@ -158,6 +160,6 @@ def review_routes(desk: Desk) -> list[Route]:
     review = _Review(desk)
     return [
         Route("/review", review.page),
-        Route("/review/{task:int}/{position:int}", review.look),
-        Route("/review/{task:int}/{position:int}/answer", review.take, methods=["POST"]),
+        Route("/review/{task:number}/{position:number}", review.look),
+        Route("/review/{task:number}/{position:number}/answer", review.take, methods=["POST"]),
     ]

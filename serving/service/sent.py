@@ -5,14 +5,31 @@ from __future__ import annotations
 import json
 from urllib.parse import parse_qs
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from gandt.serving.service.guard import too_large
 
-__all__ = ["read_answer", "read_name", "read_numbers"]
+__all__ = ["read_answer", "read_name", "read_number", "read_numbers"]
 
 _MAX_REASON = 1000  # characters
+_MAX_DIGITS = 9  # Python refuses to read a number of some thousands
+
+
+class _NumberConvertor(Convertor[int]):
+    """A number in a path; a longer one than there can be is no address of anything."""
+
+    regex = f"[0-9]{{1,{_MAX_DIGITS}}}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", _NumberConvertor())  # `{task:number}` in a route
 
 
 async def read_body(request: Request) -> bytes:
@@ -36,17 +53,21 @@ async def read_name(request: Request) -> str:
     return fields.get("name", [""])[0]
 
 
+def read_number(request: Request, name: str) -> int | None:
+    """A whole number in the address; None where there is none that could be meant."""
+    text = request.query_params.get(name, "")
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
+
+
 def read_numbers(request: Request) -> tuple[int, float | None]:
     """The revision that the page showed, and the active seconds, from the address."""
-    revision = request.query_params.get("revision", "0")
     try:
         seconds = float(request.query_params["seconds"])
     except (KeyError, ValueError):
         seconds = None
     if seconds is not None and not 0 <= seconds < 1e7:
         seconds = None
-    whole = revision.isdecimal() and len(revision) < 10
-    return int(revision) if whole else 0, seconds
+    return read_number(request, "revision") or 0, seconds
 
 
 async def read_answer(request: Request) -> tuple[dict[str, object], str]:
@@ -66,7 +87,8 @@ async def read_answer(request: Request) -> tuple[dict[str, object], str]:
 
     try:
         sent = json.loads(body, parse_constant=refuse)
-        json.dumps(sent, ensure_ascii=False).encode()  # half a character could not be written
+        # Half a character could not be written, and 1e999 is no number that JSON could hold.
+        json.dumps(sent, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise HTTPException(422, "What was sent is not valid JSON.") from None
     reason = sent.get("skip") if isinstance(sent, dict) else None

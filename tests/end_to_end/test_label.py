@@ -199,7 +199,7 @@ def test_two_people_at_once_and_a_killed_desk_lose_nothing(
 @pytest.mark.slow
 def test_killed_at_any_moment_every_accepted_answer_is_there(folder: Path) -> None:
     """Again and again, in the middle of a burst of answers, without a browser."""
-    lines = [{"source": f"text {number}"} for number in range(300)]
+    lines = [{"source": f"text {number}"} for number in range(4000)]
     write_manifest(folder / "round1.manifest", lines)
     accepted: dict[int, str] = {}
     under_way: list[int] = []

@@ -130,6 +130,28 @@ def test_any_address_is_answered_without_a_failure(ann: Visitor, path: str) -> N
         assert ann.get(start_ + path.replace("#", "%23")).status < 500
 
 
+@pytest.mark.parametrize("digits", [1, 9, 10, 5000])
+def test_a_number_may_be_as_long_as_it_likes(start: Start, digits: int) -> None:
+    """Python reads no number of over 4,300 digits."""
+    ann = start(review=True).visitor("ann")
+    number = "9" * digits
+    for path in (
+        *(f"/task/{number}", f"/review/{number}/0", f"/review/0/{number}"),
+        *(f"/review?from={number}", f"/progress?task={number}"),
+    ):
+        assert ann.get(path).status < 500, path
+    content = {"answerContent": {"category": '{"label":"cat"}'}}
+    for path in (f"/task/{number}/answer", f"/review/{number}/0/answer", "/task/0/answer"):
+        assert ann.post(f"{path}?revision={number}&seconds={number}", content).status < 500, path
+
+
+def test_a_review_takes_answers_only(start: Start) -> None:
+    ann = start(review=True).visitor("ann")
+    ann.answer("cat")
+    assert ann.post("/review/0/0/answer?revision=1", {"skip": "no"}).status == 422
+    assert json.loads(ann.get("/task/0").desk["previous"]["category"]) == {"label": "cat"}
+
+
 def test_what_a_name_leads_to_is_sent_only_where_it_is_an_image(
     start: Start, tmp_path: Path, lines: list[dict[str, Any]], secret: Path
 ) -> None:
@@ -259,6 +281,7 @@ def test_images_are_for_those_who_may_be_here_under_names_that_tell_nothing(
         (b'{"answerContent": []}', "application/json", 422),
         (b'{"answerContent": {}}', "application/json", 422),
         (b'{"answerContent": {"a": NaN}}', "application/json", 422),
+        (b'{"answerContent": {"a": -1e999}}', "application/json", 422),
         (b'{"answerContent": {"a": "\\ud800"}}', "application/json", 422),
         (b'{"answerContent": {"a": ' + b"[" * 100_000 + b"}}", "application/json", 422),
         (b"\xff\xfe", "application/json", 422),
