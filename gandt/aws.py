@@ -75,8 +75,8 @@ def region(wanted: str | None = None) -> str:
     found = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
     if not found:
         raise UsageError(
-            "no AWS Region is set; give --region, or set AWS_DEFAULT_REGION to the Region of the "
-            "bucket."
+            "no AWS Region is set; give --region, or set AWS_DEFAULT_REGION to the Region of your "
+            "jobs and their bucket."
         )
     return str(found)
 

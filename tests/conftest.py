@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 # Read once at import by the hub's client: no test waits for a network.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and with them the programs
+# that they start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Timings on shared machines say nothing; what is slow shows in --durations. Every run sees the same
 # examples; `--hypothesis-profile explore` looks for new ones.

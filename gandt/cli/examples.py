@@ -37,7 +37,8 @@ def read_examples(
         if taken[seed.label] < per_class:
             taken[seed.label] += 1
             wanted = not labels or seed.label in labels
-            found.append(Example(seed.item.uri, seed.label, wanted))
+            # "Not Other" on the page would be the contrary of what is shown.
+            found.append(Example(seed.item.uri, seed.label if wanted else "", wanted))
     order = {label: place for place, label in enumerate(labels)}
     found.sort(key=lambda example: (order.get(example.label, len(order)), example.label))
     return tuple(found)

@@ -85,6 +85,12 @@ def state_lines(
     ]
     if state.failure is not None and explain:
         lines += _failure(state.failure)
+    elif state.status == "Failed" and explain:
+        lines.append(("failed", "AWS gives no reason"))
+        lines += _wrapped(
+            "remedy",
+            "read the job's log in CloudWatch (/aws/sagemaker/LabelingJobs), or ask AWS Support",
+        )
     if state.counters.failed:
         lines.append(("objects", f"{state.counters.failed:,} failed; `gandt fetch` says why"))
     if not state.finished:

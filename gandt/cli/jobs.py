@@ -144,7 +144,7 @@ def wait(
 def stop(
     job: Job,
     region: Region = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
     """Stop a labeling job for good; what is labeled already is kept.
@@ -191,7 +191,7 @@ def fetch(
 
     `gandt aggregate` reads them from there. Only what is new or has changed is transferred.
     Interrupt it at any moment and run it again; a job that is still running is fetched as far as
-    it is. Colons in names become hyphens.
+    it is. Colons in file names become hyphens.
     """
     from gandt.jobs.fetch import fetch as fetch_job
 

@@ -49,6 +49,14 @@ def label(
             show_default="what fits the tasks",
         ),
     ] = None,
+    examples: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Seeds to show in the instructions, as seeds/: the first three of each class.",
+            show_default=False,
+        ),
+    ] = None,
     workers_per_task: Annotated[
         int, typer.Option(min=1, max=100, help="How many people answer each task.")
     ] = 1,
@@ -73,7 +81,9 @@ def label(
     ] = 15.0,
     review: Annotated[
         bool,
-        typer.Option("--review", help="Show finished labels and correct them."),
+        typer.Option(
+            "--review", help="Show finished labels; a correction is one more answer to them."
+        ),
     ] = False,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
@@ -86,15 +96,23 @@ def label(
 
     Every answer is on the disk before the page says so. Ctrl-C stops; the same command goes on.
     """
+    from gandt.cli.examples import read_examples
     from gandt.labeling.queue_open import QueueOptions, open_queue
     from gandt.serving.service.desk import Desk, desk_app
     from gandt.serving.service.run import PORT, bind, is_loopback, own_names, serve
 
     names = _listed(people, "--people")
+    if len({name.casefold() for name in names}) < len(names):
+        raise UsageError(f"--people {people} names somebody twice: each person has one link.")
     if not names and not is_loopback(host):
         raise UsageError(
             f"--host {host} lets others in, so say who may come: --people ann,ben makes a link for "
             "each."
+        )
+    if names and len(names) < workers_per_task:
+        raise UsageError(
+            f"--workers-per-task {workers_per_task} wants more people than --people names "
+            f"({len(names)}), so that no task could ever be finished: name more, or want fewer."
         )
     folder = out or f"{manifest.rstrip('/').rpartition('/')[2].removesuffix('.manifest')}.answers"
     options = QueueOptions(
@@ -102,11 +120,12 @@ def label(
         template=template,
         workers=workers_per_task,
         lease=60 * lease,
+        examples=(lambda offered: read_examples(examples, offered)) if examples else None,
     )
     queue = open_queue(manifest, folder, options)
     try:
         desk = Desk(queue, [queue.join(name) for name in names], review=review)
-        _check(desk.shelf.missing(), queue)
+        _check(desk.shelf.missing(), desk.shelf.unshown(), queue)
         usual = queue.remembered("port")
         bound = bind(host, port, usual=int(usual) if usual else PORT)
         queue.remember("port", str(bound.getsockname()[1]))
@@ -161,13 +180,17 @@ def _has_screen() -> bool:
     return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in screens)
 
 
-def _check(missing: list[str], queue: Queue) -> None:
+def _check(missing: list[str], unshown: list[str], queue: Queue) -> None:
     """Say what will not go well, before anybody sits down."""
     from gandt.labeling.check import check_template
 
-    if missing:
-        listed = ", ".join(missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
-        note(f"gandt: {count(len(missing), 'image')} cannot be found ({listed}); the page says so.")
+    for images, what in (
+        (missing, "cannot be found"),
+        (unshown, "of the kind TIFF, which browsers do not show"),
+    ):
+        listed = ", ".join(images[:SHOWN]) + (", …" if len(images) > SHOWN else "")
+        if images:
+            note(f"gandt: {count(len(images), 'image')} {what} ({listed}); the page says so.")
     tasks = list(queue.tasks.values())[:SHOWN]
     lines = [(task.number + 1, task.record) for task in tasks]
     for finding in check_template(queue.template, lines, labels=queue.labels):

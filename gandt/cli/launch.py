@@ -40,7 +40,12 @@ def launch(
         ),
     ],
     task: Annotated[
-        str | None, _text(_JOB, "Kind of task; `gandt template list` shows them.")
+        str | None,
+        _text(
+            _JOB,
+            "Kind of task, as image-classification, bounding-box, text-spans or custom; an unknown "
+            "one lists them all.",
+        ),
     ] = None,
     labels: Annotated[
         str | None, _text(_JOB, "Labels with commas between, or @FILE with one on each line.")
@@ -217,7 +222,7 @@ def launch(
         "price": price,
         "no_personal_data": no_personal_data or None,
         "no_adult_content": no_adult_content or None,
-        "bucket": None if bucket is None else bucket.removeprefix("s3://").rstrip("/"),
+        "bucket": bucket,
         "prefix": prefix,
         "region": region,
         "role": role,
@@ -290,7 +295,7 @@ def launch(
     before = " (an earlier try had created it)" if created.before else ""
     typer.echo(f"created       {created.arn}{before}")
     typer.echo(f"next          gandt wait {created.name}")
-    typer.echo(f"              gandt fetch {created.name} --out {created.name}.answers")
+    typer.echo(f"              gandt fetch {created.name} --out answers/")
 
 
 def _list(text: str | None) -> tuple[str, ...] | None:

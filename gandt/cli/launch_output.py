@@ -26,7 +26,7 @@ def show_plan(plan: JobPlan, checks: Sequence[Check]) -> None:
             f"{people} to an object, team {plan.names.workteam.rpartition('/')[2]}, "
             f"{_limit(human['TaskTimeLimitInSeconds'])} for a task",
         ),
-        ("answers", f"{len(plan.records) * people:,} at most"),
+        ("answers", f"{plan.to_label * people:,} at most"),
         ("attribute", plan.names.attribute),
         ("results", f"{plan.documents.output}/{plan.names.job}/"),
     ]
@@ -57,6 +57,8 @@ def _limit(seconds: int) -> str:
 def _objects(plan: JobPlan) -> str:
     there = len(plan.images) - len(plan.uploads)
     text = count(len(plan.records), "object")
+    if plan.to_label < len(plan.records):
+        text += f", {plan.to_label:,} of them to label,"
     if plan.images:
         text += f" with {count(len(plan.images), 'image')}"
         sizes = {facts.uri: facts.size for facts in plan.images}
@@ -86,6 +88,7 @@ def plan_as_json(plan: JobPlan, checks: Sequence[Check], dry_run: bool) -> dict[
         "region": plan.names.region,
         "attribute": plan.names.attribute,
         "objects": len(plan.records),
+        "to_label": plan.to_label,
         "images": len(plan.images),
         "to_upload": len(plan.uploads),
         "cost": {

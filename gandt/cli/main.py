@@ -70,6 +70,8 @@ def _program(
 
         gandt select --seeds seeds/
 
+        gandt label --out answers/
+
         gandt aggregate answers/
     """
     if debug:

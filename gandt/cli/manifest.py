@@ -20,7 +20,7 @@ def manifest(
     pool: Annotated[
         list[str],
         typer.Argument(
-            metavar="POOL...",
+            metavar="POOL",
             help="Folders, globs, lists, tables, tar shards, manifests; local or s3://. With "
             "--text: tables or .txt files with a text on each line.",
             show_default=False,

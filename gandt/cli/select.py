@@ -81,7 +81,8 @@ def select(
         list[str] | None,
         typer.Option(
             metavar="PATH",
-            help="Manifests, selections, labels tables or lists whose images are left out.",
+            help="Manifests, selections, labels tables or lists whose images are left out. May be "
+            "given several times.",
             show_default=False,
         ),
     ] = None,
@@ -90,7 +91,8 @@ def select(
         typer.Option(
             metavar="PATH",
             help="Images whose labels are known, in any form that --seeds takes: some are planted "
-            "among the others, beyond the budget, and tell how far each worker is right.",
+            "among the others, beyond the budget, and tell how far each worker is right. May be "
+            "given several times.",
             show_default=False,
         ),
     ] = None,

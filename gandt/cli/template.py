@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["TEMPLATE_EXAMPLE", "template"]
 
-TEMPLATE_EXAMPLE = "gandt template render tiles --manifest selection.manifest --out page.html"
+TEMPLATE_EXAMPLE = (
+    "gandt template render image-classification --manifest selection.manifest \\\n"
+    "    --labels cat,dog --out page.html"
+)
 
 template = typer.Typer(
     name="template",
@@ -65,14 +68,14 @@ class _Words(NamedTuple):
     examples: tuple[Example, ...]
 
 
-@template.command("list")
+@template.command("list", epilog="\b\nExample:\n  gandt template list")
 def list_pages() -> None:
     """List the pages and what each asks."""
     from gandt.labeling.templates import PAGES
     from gandt.labeling.widgets import PREFIX, WIDGETS
 
     kinds = {
-        "Our own pages, for custom jobs and for the desk": PAGES,
+        "Our own pages, for custom jobs and for gandt label": PAGES,
         "Pages of crowd elements, for the task types of Ground Truth": {
             f"{PREFIX}{task}": widget.says for task, widget in WIDGETS.items()
         },

@@ -101,7 +101,8 @@ def in_classes(label: Label, names: ClassNames, problems: list[Problem]) -> Labe
         except LeftOut as error:
             problems.append((error.kind, f"{error}; left out"))
     if label and not kept:
-        raise LeftOut(*problems[-1])
+        kind, reason = problems[-1]
+        raise LeftOut(kind, reason.removesuffix("; left out"))
     return tuple(dict.fromkeys(kept))  # type: ignore[return-value]
 
 

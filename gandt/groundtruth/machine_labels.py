@@ -13,7 +13,19 @@ from gandt.groundtruth.json_lines import SOURCE
 from gandt.groundtruth.output import label_attributes
 from gandt.groundtruth.output_values import NoLabel, read_value
 
-__all__ = ["machine_label"]
+__all__ = ["labeled_by", "machine_label"]
+
+
+def labeled_by(record: Mapping[str, object], attribute: str | None) -> str | None:
+    """Name the job whose people gave a line its label, as the line says; None where none did.
+
+    A job that was chained to an earlier one under the same attribute asks about nothing that has a
+    label already (developer guide, "Chaining Labeling Jobs").
+    """
+    metadata = label_attributes(record).get(attribute or "", {})
+    name = metadata.get("job-name")
+    by_people = str(metadata.get("human-annotated")).lower() == "yes" and attribute in record
+    return name if by_people and isinstance(name, str) else None
 
 
 def machine_label(

@@ -51,11 +51,17 @@ def read_manifest_answers(reading: Reading, uri: str, folder: JobFolder | None) 
     asked = read_asked(uri, note)
     attribute = _attribute(reading, uri, asked)
     if attribute is None:
-        note(
-            "unreadable",
-            uri,
-            "It is a manifest with no workers' answers in it: name the output folder of the job.",
-        )
+        if folder is not None and folder.description is not None:  # fetched, and all that there was
+            text = (
+                f"Nobody has answered a task of job {folder.name} yet, or all of them expired: see "
+                f"`gandt status {folder.name}`, and fetch again when people have answered."
+            )
+        else:
+            text = (
+                "It is a manifest with no workers' answers in it: name the output folder of the "
+                "job."
+            )
+        note("unreadable", uri, text)
         return
     referred: list[tuple[AskedTask, str]] = []
     for task in asked.values():

@@ -25,7 +25,7 @@ from gandt.groundtruth.answer_times import earlier
 from gandt.groundtruth.asked_tasks import AskedTask, failure_reasons
 from gandt.groundtruth.class_names import ClassNames
 from gandt.groundtruth.label_values import LeftOut, brief, label_of_cell, printable
-from gandt.groundtruth.machine_labels import machine_label
+from gandt.groundtruth.machine_labels import labeled_by, machine_label
 from gandt.groundtruth.output import label_attributes
 
 __all__ = ["VoteBox"]
@@ -281,12 +281,31 @@ class VoteBox:
     def _compare_with_asked(
         self, answered: set[str], attribute: str | None, kind: Kind
     ) -> dict[str, tuple[Label, float]]:
-        """Note what has no answer and why; gives the labels that the job found by itself."""
+        """Note what has no answer and why; gives the labels that the job found by itself.
+
+        What an earlier job had labeled is no task of this one, and is taken out of those asked.
+        """
         failed: set[str] = set()
         machine: dict[str, tuple[Label, float]] = {}
-        for name, (task, _) in self.asked.items():
+        jobs = {  # that the answers are from
+            labeled_by(task.record, attribute or task.attribute)
+            for name, (task, _) in self.asked.items()
+            if name in answered
+        } - {None}
+        voted = set(self._tasks.texts)
+        for name, (task, _) in list(self.asked.items()):
             record, missing = task.record, name not in answered
             of_job = attribute or task.attribute
+            earlier = labeled_by(record, of_job)
+            if jobs and earlier is not None and earlier not in jobs and name not in voted:
+                self.note(
+                    "labeled before",
+                    task.where,
+                    f"{brief(name)} was labeled by {earlier}, and this job was not asked about it: "
+                    "left out; give the folder of that job as well to have all.",
+                )
+                del self.asked[name]
+                continue
             reasons = failure_reasons(record, of_job)
             only = of_job is not None or len(label_attributes(record)) == 1
             if reasons and (missing or only):

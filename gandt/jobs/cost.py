@@ -40,10 +40,11 @@ def object_fee(objects: int) -> Decimal:
     return fee
 
 
-def estimate(settings: JobSettings, task: TaskType, objects: int) -> Cost:
+def estimate(settings: JobSettings, task: TaskType, objects: int, there: int = 0) -> Cost:
     """Estimate the cost of a job over so many lines of the manifest, in USD.
 
-    Stopping conditions are taken into account: the estimate is of as much as they let happen.
+    Stopping conditions are taken into account: the estimate is of as much as they let happen. So
+    are the lines (`there`) that have a label under the job's attribute already, which it leaves.
 
     Raises
     ------
@@ -53,6 +54,7 @@ def estimate(settings: JobSettings, task: TaskType, objects: int) -> Cost:
     labeled = objects
     if settings.max_percent is not None:
         labeled = min(labeled, -(-objects * settings.max_percent // 100))
+    labeled = min(labeled, objects - there)
     by_people = labeled if settings.max_objects is None else min(labeled, settings.max_objects)
     if not settings.automated:
         labeled = by_people

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ __all__ = ["make_settings", "parse_duration", "read_job_file", "split_labels"]
 _DURATIONS = {"task_time": "task_seconds", "availability": "availability_seconds"}
 _LISTS = {"labels", "keywords", "examples", "subnets", "security_groups"}
 _PATHS = ("manifest", "template")
+_MAY_BE_EMPTY = {"prefix", "question", "instructions", "title", "description"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -99,12 +101,12 @@ def read_job_file(path: str) -> dict[str, Any]:
             found[_DURATIONS[name]] = parse_duration(value, f"{path}: {key}")
             continue
         if name not in known or name in _DURATIONS.values():
-            near = _nearest(name, [*_DURATIONS, *(set(known) - set(_DURATIONS.values()))])
-            raise UsageError(f"{path}: there is no setting {key!r}; did you mean {near}?")
+            names = sorted({*_DURATIONS, *known} - set(_DURATIONS.values()))
+            raise UsageError(f"{path}: there is no setting {key!r}; {_guess(name, names)}.")
         found[name] = _value(path, key, name, value, str(known[name].type))
     folder = uri.rpartition("/")[0]
     for name in _PATHS:
-        if name in found and found[name] not in PAGES:
+        if found.get(name) and found[name] not in PAGES:
             found[name] = _beside(folder, found[name])
     if "examples" in found:
         found["examples"] = tuple(_beside(folder, path) for path in found["examples"])
@@ -116,8 +118,8 @@ def _value(path: str, key: str, name: str, value: object, kind: str) -> Any:
         return split_labels(value)
     if name in _LISTS and _is_texts(value):
         return tuple(value)
-    if name == "tags" and isinstance(value, Mapping):
-        return {str(tag): str(text) for tag, text in value.items()}
+    if name == "tags" and _is_tags(value):
+        return {tag: str(text) for tag, text in value.items()}
     if kind.startswith("str") and isinstance(value, str):
         return value
     if name == "price" and isinstance(value, float):
@@ -141,16 +143,22 @@ def _is_texts(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _is_tags(value: object) -> TypeGuard[dict[str, str | int]]:
+    return isinstance(value, dict) and all(
+        isinstance(text, (str, int)) and not isinstance(text, bool) for text in value.values()
+    )
+
+
 def _beside(folder: str, path: str) -> str:
     absolute = storage.is_remote(path) or path.startswith("~") or PurePosixPath(path).is_absolute()
     return path if absolute else f"{folder}/{path}"
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
-    import difflib
-
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    return found[0].replace("_", "-")
+def _guess(name: str, known: Sequence[str]) -> str:
+    found = difflib.get_close_matches(name, known, n=1)
+    if found:
+        return f"did you mean {found[0].replace('_', '-')}"
+    return f"there are {', '.join(known).replace('_', '-')}"
 
 
 def make_settings(given: Mapping[str, Any]) -> JobSettings:
@@ -159,7 +167,7 @@ def make_settings(given: Mapping[str, Any]) -> JobSettings:
     Raises
     ------
     UsageError
-        Naming every setting that is missing.
+        Naming every setting that is missing, or one that is there and empty.
     """
     needed = [
         field.name
@@ -170,7 +178,13 @@ def make_settings(given: Mapping[str, Any]) -> JobSettings:
     if missing:
         options = [name if name == "manifest" else f"--{name}" for name in missing]
         raise UsageError(f"a job needs {_listed(options)} too (options, or keys of a TOML file).")
-    return JobSettings(**given)
+    empty = [name for name, value in given.items() if value == "" and name not in _MAY_BE_EMPTY]
+    if empty:
+        # As of a shell variable that is not set; a job without the key would not be encrypted.
+        option = empty[0].replace("_", "-")
+        raise UsageError(f"--{option} is empty: leave it out, or say what it should be.")
+    bucket = str(given["bucket"]).removeprefix("s3://").rstrip("/")
+    return JobSettings(**{**given, "bucket": bucket})
 
 
 def _listed(names: Sequence[str]) -> str:

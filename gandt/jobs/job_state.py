@@ -21,6 +21,7 @@ __all__ = [
     "Counters",
     "JobState",
     "JobSummary",
+    "is_running_as",
     "read_state",
     "read_summary",
 ]
@@ -144,6 +145,25 @@ def read_summary(entry: Mapping[str, Any]) -> JobSummary:
         workteam=str(entry.get("WorkteamArn", "")),
         failure=entry.get("FailureReason") or None,
     )
+
+
+def is_running_as(answer: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether the job of a `DescribeLabelingJob` runs, and is all that a request asks for.
+
+    The service may describe more than was asked for, such as defaults that it filled in.
+    """
+    running = answer.get("LabelingJobStatus") in ("Initializing", "InProgress")
+    return running and _holds(answer, request)
+
+
+def _holds(there: object, wanted: object) -> bool:
+    if isinstance(wanted, Mapping):
+        return isinstance(there, Mapping) and all(
+            name in there and _holds(there[name], value) for name, value in wanted.items()
+        )
+    if isinstance(wanted, list) and wanted and isinstance(wanted[0], Mapping):  # tags: no order
+        return isinstance(there, list) and all(one in there for one in wanted)
+    return there == wanted
 
 
 def _counters(answer: Mapping[str, Any]) -> Counters:

@@ -17,6 +17,7 @@ from gandt.errors import JobError, ManifestError, UsageError
 from gandt.groundtruth.json_lines import read_objects
 from gandt.jobs.cost import estimate
 from gandt.jobs.images import inspect_images
+from gandt.jobs.job_state import is_running_as
 from gandt.jobs.plan import Documents, JobPlan, Names
 from gandt.jobs.request import build_request, categories_json, resolve_names
 from gandt.jobs.rewrite import manifest_bytes, manifest_images, rewrite_manifest
@@ -91,6 +92,7 @@ def plan_job(
         if mask in to_s3:
             record[str(settings.previous_attribute)] = to_s3[str(mask)]
     documents, contents = _documents(settings, task, names, records, template)
+    labeled = sum(names.attribute in record for record in records)
     return JobPlan(
         settings=settings,
         task=task,
@@ -102,7 +104,7 @@ def plan_job(
         contents=contents,
         template=template,
         request=build_request(settings, task, names, documents),
-        cost=estimate(settings, task, len(records)),
+        cost=estimate(settings, task, len(records), labeled),
     )
 
 
@@ -258,12 +260,7 @@ def _created_before(plan: JobPlan, error: AwsError) -> Created:
     """Recognize the job of an earlier try that was cut off before it could say so."""
     where, name = plan.names.region, plan.names.job
     found = aws.call("sagemaker", "describe_labeling_job", where, LabelingJobName=name)
-    same = all(
-        found.get(key) == plan.request.get(key)
-        for key in ("InputConfig", "OutputConfig", "LabelAttributeName", "RoleArn")
-    )
-    running = found["LabelingJobStatus"] in ("Initializing", "InProgress")
-    if same and running and found["LabelingJobName"] == name:
+    if is_running_as(found, plan.request):
         return Created(name, str(found["LabelingJobArn"]), before=True)
     raise JobError(
         f"a job named {found['LabelingJobName']} exists already in {where} (names are compared "

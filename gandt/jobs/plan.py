@@ -85,3 +85,8 @@ class JobPlan:
     request: Mapping[str, Any]  # of CreateLabelingJob
     cost: Cost
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def to_label(self) -> int:
+        """Objects that are asked about: those without a label under the job's attribute."""
+        return sum(self.names.attribute not in record for record in self.records)

@@ -42,13 +42,14 @@ class Queue:
         labels_origin: str = "",
         workers: int = 1,
         lease: float = 900.0,
+        examples: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
         on_close: Callable[[], object] = lambda: None,
     ) -> None:
         self.tasks = {task.number: task for task in tasks}
         self.labels, self.labels_origin = labels, labels_origin
         self.page, self.template = page, template
-        self.workers, self.lease_seconds = workers, lease
+        self.workers, self.lease_seconds, self.examples = workers, lease, tuple(examples)
         self.folder = out.root
         self._store, self._out, self._clock, self._on_close = store, out, clock, on_close
         self._turn = threading.RLock()
@@ -56,10 +57,9 @@ class Queue:
         self._paces: dict[int, Pace] = {}
         self._state = QueueState(tasks, workers)
         self._looking: dict[tuple[int, int, int], float] = {}  # reviewers, since when
-        self.changes = 0  # answers taken since it was opened
-        self._last = 0.0
+        self.changes, self._last = 0, 0.0  # answers taken since it was opened; the last time said
         answers = list(store.answers())
-        for answer in answers:
+        for answer in sorted(answers, key=lambda answer: answer.accepted):  # as they came first
             self._state.enter(answer)
         for held in store.leases():
             self._state.lease(held)

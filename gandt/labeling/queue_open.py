@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from gandt.labeling.answers_out import AnswersFolder
 from gandt.labeling.queue import Queue
 from gandt.labeling.queue_store import QueueStore
 from gandt.labeling.queue_tasks import fitting_labels, fitting_page, read_tasks, shown_images
-from gandt.labeling.templates import PAGES, read_template
+from gandt.labeling.templates import PAGES, Example, bake, read_template
 from gandt.labeling.widgets import PREFIX, WIDGETS, widget_page
 
 __all__ = ["QueueOptions", "open_queue"]
@@ -38,6 +38,8 @@ class QueueOptions:
     template: str | None = None  # name of a page, or a file; None: what fits the tasks
     workers: int = 1  # answers wanted to each task
     lease: float = 900.0  # seconds for which a task is kept for the one who has it
+    # Finds pictures for the instructions, once it is known which labels are offered.
+    examples: Callable[[Sequence[str]], Sequence[Example]] | None = None
 
 
 def open_queue(
@@ -82,6 +84,9 @@ def open_queue(
     page = options.template or fitting_page(tasks, source)
     template = _read_page(page)
     labels, origin = fitting_labels(tasks, options.labels, template, source)
+    examples = options.examples(labels) if options.examples else ()
+    # What is shown as an example may change from day to day; it is no other page for that.
+    shown = _with_examples(page, template, examples)
     _check_folder(root)
     root.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(root / LOCK, timeout=0)
@@ -101,12 +106,13 @@ def open_queue(
             }
             _begin(store, begun, source, root)
             out = AnswersFolder(root)
-            out.write_frame(data, labels, template)
+            out.write_frame(data, labels, shown)
             return Queue(
-                *(store, out, tasks, labels, page, template),
+                *(store, out, tasks, labels, page, shown),
                 labels_origin=origin,
                 workers=options.workers,
                 lease=options.lease,
+                examples=[example.uri for example in examples],
                 clock=clock,
                 on_close=lock.release,
             )
@@ -132,6 +138,13 @@ def _read_page(name: str) -> str:
             f"save {name} --attribute NAME --out page.html`, then give that file (--template)."
         )
     return widget_page(task)
+
+
+def _with_examples(page: str, template: str, examples: Sequence[Example]) -> str:
+    task = page.removeprefix(PREFIX)
+    if page != task and task in WIDGETS:
+        return widget_page(task, examples=examples)
+    return bake(template, examples=examples)
 
 
 def _check_folder(root: Path) -> None:

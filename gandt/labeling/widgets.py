@@ -252,7 +252,7 @@ def earlier_attribute(task: str, record: Mapping[str, object]) -> str | None:
     if len(names) > 1:
         raise UsageError(
             f"The line has several labels that {task} could be about ({', '.join(names)}): name "
-            "one of them (--attribute)."
+            "one of them (--previous-attribute of `gandt launch`, --attribute of `gandt template`)."
         )
     return names[0] if names else None
 

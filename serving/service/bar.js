@@ -38,10 +38,15 @@
     set: (key, value) => { try { sessionStorage.setItem(key, value); } catch { /* only a nicety */ } },
     drop: (key) => { try { sessionStorage.removeItem(key); } catch { /* only a nicety */ } },
   };
+  let telling = 0;
+  function tell(text, later, milliseconds) {  // what is said now, and what a while after
+    clearTimeout(telling);
+    $("desk-saved").textContent = text;
+    if (later !== text) telling = setTimeout(() => { $("desk-saved").textContent = later; }, milliseconds);
+  }
   if (memory.get("desk-saved")) {
     memory.drop("desk-saved");
-    $("desk-saved").textContent = "✓ Saved";
-    setTimeout(() => { $("desk-saved").textContent = ""; }, 2500);
+    tell("✓ Saved", "", 2500);
   }
 
   function alertUser(text, action) {
@@ -83,6 +88,7 @@
     pending = event.detail;
     event.target.dataset.action = address();
     alertUser("");
+    tell("", "Saving …", 400);  // the answer before was saved, not this one
   }, true);
   document.addEventListener("crowd-saved", (event) => go((event.detail || {}).next));
   document.addEventListener("crowd-failed", (event) => {
@@ -97,10 +103,11 @@
     location.replace(to || desk.forth);
   }
   function explain(status) {
+    tell("", "");
     const retry = ["Try again", () => send()];
     const reload = ["Load the page again", () => { left = true; location.replace(desk.forth); }];
     if (status === 409) alertUser("This task has another answer of yours already, perhaps from another window. Nothing was changed.", reload);
-    else if (status === 401) alertUser("The desk does not know you any more: open the link that you were given. What you chose was not saved.", reload);
+    else if (status === 401) alertUser("The desk does not know you any more: " + (desk.who ? "say your name again" : "open the link that you were given") + ". What you chose was not saved.", reload);
     else if (status === 403 || status === 404) alertUser("This task is not yours any more, so the answer was not saved.", reload);
     else if (status && status < 500 && status !== 429) alertUser("The answer was not saved (" + status + "): it cannot be taken as it is.", retry);
     else {
@@ -145,7 +152,8 @@
         });
         box.close();
         if (reply.ok) go((await reply.json()).next);
-        else explain(reply.status === 500 ? 400 : reply.status);
+        else if (reply.status < 500 && reply.status !== 429) explain(reply.status);
+        else alertUser("The task was not skipped (" + reply.status + "): skip it again.");  // nothing is pending that would be sent again
       } catch { box.close(); alertUser("The desk cannot be reached: skip the task again."); }
     });
     box.addEventListener("keydown", (event) => event.stopPropagation());

@@ -56,7 +56,8 @@ class Desk:
     ) -> None:
         self.queue, self.may_review = queue, review
         self.sessions = Sessions(queue, people)
-        self.shelf = ImageShelf(shown_images(queue.tasks.values()), queue.secret)
+        images = (*shown_images(queue.tasks.values()), *queue.examples)
+        self.shelf = ImageShelf(images, queue.secret)
         self.door = Door(queue, self.sessions, start="/review" if review else "/")
 
     def home(self, request: Request) -> Response:

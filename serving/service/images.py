@@ -29,6 +29,8 @@ __all__ = ["ImageShelf", "image_type"]
 MAX_BYTES = 200_000_000  # five times what Ground Truth takes
 _CHUNK = 1 << 20
 _HEAD = 32  # bytes that tell the format
+_BMP_HEADERS = [size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124)]
+_UNSHOWN = (".tif", ".tiff")
 
 
 def image_type(head: bytes) -> str | None:
@@ -41,11 +43,12 @@ def image_type(head: bytes) -> str | None:
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"GIF87a", "image/gif"),
         (b"GIF89a", "image/gif"),
-        (b"BM", "image/bmp"),
         (b"\x00\x00\x01\x00", "image/x-icon"),
     ):
         if head.startswith(mark):
             return kind
+    if head[:2] == b"BM" and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADERS:
+        return "image/bmp"  # two letters alone could begin any text
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     if head[4:12] in (b"ftypavif", b"ftypavis"):
@@ -95,6 +98,10 @@ class ImageShelf:
             for uri in self._uris.values()
             if not storage.is_remote(uri) and not os.path.isfile(storage.normalize(uri))  # noqa: PTH113
         ]
+
+    def unshown(self) -> list[str]:
+        """The images that no browser shows, by their names: TIFF, which a pool may hold."""
+        return [uri for uri in self._uris.values() if uri.lower().endswith(_UNSHOWN)]
 
     def respond(self, request: Request) -> Response:
         """Answer a request for an image; `id` is a parameter of the path."""

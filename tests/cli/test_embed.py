@@ -149,19 +149,14 @@ def test_durations_read_like_speech(seconds: float, text: str) -> None:
 
 
 def start(program: Path, folder: Path) -> subprocess.Popen[str]:
-    """The real program, with Ctrl-C at work even where the tests run in the background."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return subprocess.Popen(
-            [program, "embed", "photos/", "--shard-rows", "8", "--runtime", "torch"],
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    return subprocess.Popen(
+        [program, "embed", "photos/", "--shard-rows", "8", "--runtime", "torch"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wait_for_shards(child: subprocess.Popen[str], folder: Path, more_than: int) -> None:
@@ -180,7 +175,7 @@ def test_ctrl_c_and_a_kill_leave_a_whole_index_and_the_next_run_goes_on(
     program: Path, textiles: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "photos").mkdir()
-    pictures = sorted((textiles / "nominal").iterdir())[:500]
+    pictures = sorted((textiles / "nominal").iterdir())[:200]
     for path in pictures:
         shutil.copy(path, tmp_path / "photos" / path.name)
 
@@ -196,14 +191,14 @@ def test_ctrl_c_and_a_kill_leave_a_whole_index_and_the_next_run_goes_on(
     assert "Traceback" not in err
     assert "\x1b" not in err
     interrupted = open_index(tmp_path / "pool.index")
-    assert 0 < interrupted.rows < 500
+    assert 0 < interrupted.rows < 200
 
     child = start(program, tmp_path)
     wait_for_shards(child, tmp_path, len(interrupted.shards))
     child.kill()
     child.communicate()
     killed = open_index(tmp_path / "pool.index")
-    assert interrupted.rows < killed.rows < 500
+    assert interrupted.rows < killed.rows < 200
 
     child = start(program, tmp_path)
     out, _ = child.communicate()

@@ -68,17 +68,19 @@ def test_the_help_of_a_command_ends_with_an_example(gandt: Run, command: str) ->
 
 
 def test_the_examples_run_as_written(gandt: Run, project: Path) -> None:
-    """All but that of `embed`, which the end-to-end test runs with a model."""
+    """All but those that other tests run: with a model, a browser, or AWS."""
     (project / "round1.answers").mkdir()
     (project / "round1.answers" / "said.csv").write_text(
         "task,worker,label\npool/000.png,ann,red\npool/000.png,ben,red\npool/003.png,ann,red\n"
     )
     (project / "gold.csv").write_text("task,label\npool/000.png,red\n")
-    for command in ("select", "validate", "info", "aggregate", "report"):
-        words = example(gandt(command, "--help").stdout)
-        words = ["seeds.csv" if word == "seeds/" else word for word in words]
-        words = ["round1.manifest" if word == "selection.manifest" else word for word in words]
-        gandt(*words[1:])
+    ours = {"seeds/": "seeds.csv", "photos/": "pool/", "selection.manifest": "round1.manifest"}
+    pages = (("template",), ("template", "list"), ("template", "render"), ("template", "save"))
+    rounds = ("select", "validate", "info", "aggregate", "report", "manifest")
+    for command in (*((name,) for name in rounds), *pages):
+        words = [ours.get(word, word) for word in example(gandt(*command, "--help").stdout)]
+        done = gandt(*words[1:])
+        assert "error" not in done.stderr, done.stderr
     assert (project / "round1.manifest").is_file()
     assert "<html" in (project / "round1.html").read_text()
     assert (project / "round1" / "labels.csv").is_file()

@@ -79,6 +79,13 @@ class TestStatus:
         assert said["failed"] == "the bucket does not let browsers show its images"
         assert said["remedy"].startswith("launch again with --set-cors")
 
+    def test_a_failure_without_a_reason_is_not_passed_over(self, aws: Aws, say: Say) -> None:
+        job(aws)
+        aws.sagemaker.job("Round-1").fail("")
+        said = facts(say("status", "Round-1")[0])
+        assert said["failed"] == "AWS gives no reason"
+        assert "/aws/sagemaker/LabelingJobs" in said["remedy"]
+
     def test_for_machines(self, aws: Aws, say: Say) -> None:
         work(aws, job(aws), workers=[])
         said = json.loads(say("status", "Round-1", "--json")[0])
@@ -203,13 +210,15 @@ class TestWait:
         self, aws: Aws, program: Path, tmp_path: Path
     ) -> None:
         work(aws, job(aws), objects=1)
-        process = subprocess.Popen(
-            [program, "wait", "Round-1", "--every", "0.2"], stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        assert "1 of 4 objects" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        waiting = [program, "wait", "Round-1", "--every", "0.2"]
+        with subprocess.Popen(waiting, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stderr is not None
+                assert "1 of 4 objects" in process.stderr.readline()
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=30)
+            finally:
+                process.kill()
         assert process.returncode == 130
         assert "gandt: stopped waiting; job Round-1 goes on." in err
         assert "`gandt stop Round-1`" in err

@@ -181,6 +181,54 @@ def job_with_machine_labels(folder: Path) -> Path:
     return folder
 
 
+def test_a_fetched_job_that_nobody_has_answered_yet_says_so(tmp_path: Path) -> None:
+    output = tmp_path / "pets" / "manifests/output/output.manifest"
+    output.parent.mkdir(parents=True)
+    output.write_text('{"source-ref": "s3://pets/1.jpg"}\n')
+    (tmp_path / "pets" / "job.json").write_text(json.dumps({"LabelAttributeName": "pet"}))
+    with pytest.raises(AnswerError, match="Nobody has answered a task of job pets yet"):
+        run(tmp_path / "pets", tmp_path / "round")
+
+
+def chained_job(folder: Path) -> Path:
+    """Two objects of an earlier job's manifest had no label yet; one of them got an answer."""
+    lines = []
+    for number in range(5):
+        record: dict[str, object] = {"source-ref": f"s3://pets/{number}.jpg"}
+        if number != 4:
+            record["pet"] = 0
+            record["pet-metadata"] = {
+                "class-name": "cat",
+                "confidence": 0.9,
+                "type": "groundtruth/image-classification",
+                "job-name": "labeling-job/pets-2" if number == 3 else "labeling-job/pets",
+                "human-annotated": "yes",
+                "creation-date": "2026-02-01T10:00:00.000000",
+            }
+        lines.append(json.dumps(record))
+    place = folder / "annotations/worker-response/iteration-1/3"
+    place.mkdir(parents=True)
+    content = {"crowd-image-classifier": {"label": "cat"}}
+    answer = {"answerContent": content, "workerId": "ann", "submissionTime": "2026-02-01"}
+    (place / "2026-02-01_10-00-00.json").write_text(json.dumps({"answers": [answer]}))
+    output = folder / "manifests/output/output.manifest"
+    output.parent.mkdir(parents=True)
+    output.write_text("\n".join(lines) + "\n")
+    (folder / "job.json").write_text(json.dumps({"LabelAttributeName": "pet"}))
+    return folder
+
+
+def test_what_an_earlier_job_had_labeled_is_not_asked_again(tmp_path: Path) -> None:
+    outcome = run(chained_job(tmp_path / "pets-2"), tmp_path / "round")
+    assert list(outcome.consensus.labels["task"]) == ["s3://pets/3.jpg", "s3://pets/4.jpg"]
+    kinds = [oddity.kind for oddity in outcome.answers.oddities]
+    assert kinds == ["labeled before"] * 3 + ["unanswered"]
+    assert "labeled by labeling-job/pets, and" in outcome.answers.oddities[0].reason
+    relabel = (tmp_path / "round" / "relabel.manifest").read_text()
+    assert "s3://pets/4.jpg" in relabel
+    assert "s3://pets/0.jpg" not in relabel
+
+
 def test_labels_that_the_job_gave_by_itself_are_kept_and_marked(tmp_path: Path) -> None:
     outcome = run(job_with_machine_labels(tmp_path / "pets"), tmp_path / "round")
     rows = {row["task"][-5:]: row for row in outcome.consensus.labels.rows()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -240,7 +241,7 @@ def test_a_killed_launch_goes_on_and_sends_nothing_twice(
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
-    while not 5 <= len(bucket.keys()) < 20 and time.monotonic() < deadline:
+    while len(bucket.keys()) < 5 and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
@@ -263,22 +264,31 @@ def test_planted_answers_rate_the_people(
 ) -> None:
     from simulated_workers import Worker
 
-    lines = [f"{path},{color}" for path, color in list(photos.items())[:9]]
-    (tmp_path / "known.csv").write_text("\n".join(["path,label", *lines]) + "\n", "utf-8")
-    gandt("manifest", "photos", "--out", "colors.manifest")
+    # As `gandt select --gold` plants them; nothing but the manifest says which are known.
+    known = dict(list(photos.items())[:9])
+    lines = [
+        {"source-ref": path, **({"gandt-gold": color} if path in known else {})}
+        for path, color in photos.items()
+    ]
+    manifest = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (tmp_path / "colors.manifest").write_text(manifest, "utf-8")
     launch = ["colors.manifest", "--task", "image-classification", "--labels", "red,green,blue"]
-    launch += options(aws, aws.bucket(), "--workers", "4")
+    bucket = aws.bucket()
+    launch += options(aws, bucket, "--workers", "4")
     people = [Worker(f"private.us-east-1.{name}", 0.95) for name in ("a", "b", "c")]
     people += [Worker("private.us-east-1.eve", 0.2)]
     gandt("launch", *launch)
     aws.sagemaker.work("colors", people, truth=photos)
     gandt("fetch", "colors", "--out", "answers")
-    (tmp_path / "gold.csv").write_text("\n".join(["task,label", *lines]) + "\n", "utf-8")
-    gandt("aggregate", "answers", "--gold", "gold.csv", "--out", "round")
+    gandt("aggregate", "answers", "--out", "round")
     with (tmp_path / "round" / "workers.csv").open(newline="") as file:
         rated = {row["worker"][-3:]: row for row in csv.DictReader(file)}
     assert float(rated["eve"]["gold_accuracy"]) < 0.6 < float(rated["1.a"]["gold_accuracy"])
-    assert Counter(row["source"] for row in labels(tmp_path / "round").values()) == {
-        "gold": 9,
-        "human": 15,
-    }
+    assert {row["gold_answers"] for row in rated.values()} == {"9"}
+    found = labels(tmp_path / "round")
+    assert {task: row["label"] for task, row in found.items() if row["source"] == "gold"} == known
+    assert Counter(row["source"] for row in found.values()) == {"gold": 9, "human": 15}
+    # On S3 all have names made of their contents: none that tells.
+    keys = {key.rpartition("/")[2] for key in bucket.keys("groundtruth/images/")}
+    assert len(keys) == 24
+    assert all(re.fullmatch(r"[0-9a-f]{64}\.(jpg|png)", key) for key in keys)

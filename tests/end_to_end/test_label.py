@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -294,6 +295,45 @@ def test_the_desk_fits_small_and_large_screens(
             ann.keys("[")
             ann.on_task(0)
             fits()
+    finally:
+        ann.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_saved_is_never_said_of_an_answer_that_is_under_way(ann: Person, folder: Path) -> None:
+    with begin(folder) as desk:
+        ann.open(desk.links[""])
+        ann.named("Ann")
+        ann.on_task(0)
+        ann.keys("1", ENTER)
+        ann.on_task(1)
+        assert ann.text("#desk-saved") == "✓ Saved"
+        desk.process.send_signal(signal.SIGSTOP)
+        try:
+            ann.keys("2", ENTER)
+            assert "Saved" not in ann.text("#desk-saved")
+            ann.wait("document.getElementById('desk-saved').textContent === 'Saving …'")
+        finally:
+            desk.process.send_signal(signal.SIGCONT)
+        ann.on_task(2)
+        assert ann.text("#desk-saved") == "✓ Saved"
+        desk.stop()
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_review_fits_whatever_a_label_is_called(ann: Person, folder: Path, width: int) -> None:
+    long = "L" * 300
+    ann.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        with DeskProgram(folder, "round1.manifest", "--labels", f"{long},dog", "--review") as desk:
+            desk.visitor("ann").answer(long)
+            ann.open(desk.links[""])
+            ann.named("Rev")
+            ann.wait("document.querySelector('.grid li')")
+            assert ann.js("return document.documentElement.scrollWidth") <= width
+            desk.stop()
     finally:
         ann.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

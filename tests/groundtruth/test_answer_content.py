@@ -266,6 +266,12 @@ class TestMasks:
         with pytest.raises(LeftOut, match=r"tree is not among the classes"):
             read_label(found.shape, found.value, ClassNames(["House"]))
 
+    def test_that_nothing_of_an_answer_is_left_is_said_once(self) -> None:
+        found = decode_content({"crowd-image-classifier-multi-select": {"labels": ["tree"]}})
+        with pytest.raises(LeftOut) as caught:
+            read_label(found.shape, found.value, ClassNames(["House"]))
+        assert str(caught.value) == "tree is not among the classes"
+
     def test_a_picture_that_is_none_is_unreadable(self) -> None:
         with pytest.raises(LeftOut) as caught:
             label_of(self.answer(labeledImage={"pngImageData": "aGVsbG8="}))

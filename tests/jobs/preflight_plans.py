@@ -135,6 +135,7 @@ def shown(check: Check) -> str:
 
 def assert_well_said(checks: Sequence[Check]) -> None:
     """Hold every check to the form that the program prints."""
+    assert checks
     for check in checks:
         assert check.message and not check.message.endswith("."), shown(check)
         assert not check.fix.endswith("."), shown(check)

@@ -274,10 +274,13 @@ class TestKilled:
         program = [str(Path(sys.executable).parent / "gandt"), "fetch", "Round-1"]
         program += ["--out", str(tmp_path / "answers"), "--quiet"]
         for target, end in ((1, signal.SIGKILL), (80, signal.SIGINT), (160, signal.SIGKILL)):
-            process = subprocess.Popen(program, stderr=subprocess.PIPE)
-            until(lambda target=target: count_files(folder) > target, process)
-            process.send_signal(end)
-            _, err = process.communicate()
+            with subprocess.Popen(program, stderr=subprocess.PIPE) as process:
+                try:
+                    until(lambda target=target: count_files(folder) > target, process)
+                    process.send_signal(end)
+                    _, err = process.communicate(timeout=60)
+                finally:
+                    process.kill()
             assert process.returncode == (130 if end == signal.SIGINT else -end)
             assert b"Traceback" not in err
             partly = files_of(folder)

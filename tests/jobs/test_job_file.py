@@ -72,8 +72,11 @@ def test_paths_are_relative_to_the_file_and_pages_are_names(tmp_path: Path) -> N
         ("bucket = 7", "bucket = 7 should be a text"),
         ("labels = [1, 2]", r"labels = \[1, 2\] should be a list of texts"),
         ("tags = 'a'", "tags = 'a' should be a table of texts"),
-        ("worker = 3", "no setting 'worker'; did you mean workers?"),
+        ("tags = {a = true}", "tags = {'a': True} should be a table of texts"),
+        ("tags = {a = {}}", "tags = {'a': {}} should be a table of texts"),
+        ("worker = 3", "no setting 'worker'; did you mean workers"),
         ("task-secs = 3", "no setting 'task-secs'; did you mean task"),
+        ("shoe-size = 3", "no setting 'shoe-size'; there are .*, labels, .*, task-time"),
         ("task-time = 'soon'", "'soon' is no time: write 90s, 5m, 2h or 10d"),
         ("workers = ", "is not TOML"),
     ],
@@ -87,6 +90,22 @@ def test_a_wrong_line_is_named(line: str, said: str, tmp_path: Path) -> None:
 def test_what_is_missing_is_listed_at_once() -> None:
     with pytest.raises(UsageError, match="needs --bucket, --role and --workteam too"):
         make_settings({"manifest": "m", "task": "custom"})
+
+
+def test_a_setting_that_is_empty_is_not_taken_for_none(tmp_path: Path) -> None:
+    for key in ("kms-key", "region", "template"):
+        (tmp_path / "job.toml").write_text(f"{key} = ''\n{JOB}")
+        with pytest.raises(UsageError, match=f"--{key} is empty: leave it out"):
+            make_settings(read_job_file(str(tmp_path / "job.toml")))
+    (tmp_path / "job.toml").write_text(f"prefix = ''\n{JOB}")
+    assert make_settings(read_job_file(str(tmp_path / "job.toml"))).prefix == ""
+
+
+def test_a_bucket_may_be_written_as_an_address(tmp_path: Path) -> None:
+    text = JOB.replace('"my-groundtruth-bucket"', '"s3://my-groundtruth-bucket/"')
+    (tmp_path / "job.toml").write_text(text)
+    found = make_settings(read_job_file(str(tmp_path / "job.toml")))
+    assert found.bucket == "my-groundtruth-bucket"
 
 
 def test_every_setting_can_stand_in_a_file(tmp_path: Path) -> None:

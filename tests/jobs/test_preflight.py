@@ -531,3 +531,15 @@ def test_arns_that_are_none_are_refused_in_words(role: str, function: str) -> No
 def test_a_request_that_the_model_forbids_stops_no_other_check() -> None:
     plan = with_request(make_plan(), LabelingJobName="not_legal")
     assert [check.name for check in checked(plan) if check.status == "error"] == ["request"]
+
+
+def test_tasks_that_offer_other_labels_than_the_job_are_told() -> None:
+    plan = tiles(records=[tile_line(0), tile_line(1)], labels=("cat", "cow"))
+    check = one(check_offline(plan), "labels of the tasks")
+    assert check.status == "warning"
+    assert "line 1 offers cat, dog, Other, and its page goes by that" in check.message
+    assert check.fix.startswith("give `--labels cat,dog,Other`, or make")
+    assert_well_said([check])
+    assert named(check_offline(tiles()), "labels of the tasks") == []
+    own = tiles(records=[tile_line(0)], labels=("Other", "cat", "dog", "None of the above"))
+    assert named(check_offline(own), "labels of the tasks") == []

@@ -688,6 +688,7 @@ def test_a_function_whose_name_the_role_does_not_cover_is_denied(
     config = {"AnnotationConsolidationLambdaArn": own}
     for human in ({"PreHumanTaskLambdaArn": own}, {"AnnotationConsolidationConfig": config}):
         job = label("", images, page, name=f"Round-{len(aws.sagemaker.jobs)}", human=human)
+        assert len(job.outcomes) == len(images)
         assert all("AccessDenied" in str(outcome.failure) for outcome in job.outcomes.values())
 
 

@@ -248,8 +248,8 @@ def start(runtime: Lambda, archive: Path, tmp_path: Path) -> Iterator[Any]:
 
     yield call
     for process in running:
-        process.terminate()
-        process.wait(10)
+        process.kill()
+        process.wait()
 
 
 def test_lambdas_own_runtime_runs_the_pre_annotation_function(runtime: Lambda, start: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from gandt.labeling.queue_open import QueueOptions, open_queue
+from gandt.labeling.templates import Example
 from gandt.serving.service.desk import Desk, desk_app
 from gandt.serving.service.run import bind, make_server
 
@@ -73,8 +74,9 @@ class DeskThread(_Desk):
         review: bool = False,
         port: int = 0,
         names: Sequence[str] = (),
+        examples: Sequence[Example] = (),
     ) -> None:
-        options = QueueOptions(tuple(labels), template, workers, lease)
+        options = QueueOptions(tuple(labels), template, workers, lease, lambda labels: examples)
         self.queue = open_queue(str(folder / manifest), str(folder / out), options)
         bound = bind("127.0.0.1", port)
         start = f"http://127.0.0.1:{bound.getsockname()[1]}"

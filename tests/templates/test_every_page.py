@@ -120,6 +120,26 @@ def test_no_page_scrolls_sideways(desk: Any, pictures: list[str], name: str, wid
     assert box["right"] <= width
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_button_that_does_nothing_yet_looks_like_it(
+    desk: Any, pictures: list[str], dark: bool
+) -> None:
+    """No reason is chosen, so there is nothing to send."""
+    desk.dark(dark)
+    desk.open("image-classification", line("image-classification", pictures, SHORT))
+    desk.click("#gt-report")
+
+    def color() -> str:
+        return str(desk.js("return getComputedStyle(arguments[0]).backgroundColor", send))
+
+    send = desk.find("#gt-send-problem")
+    assert not send.is_enabled()
+    idle = color()
+    desk.click("input[name='gt-reason']")
+    assert send.is_enabled()
+    assert color() != idle
+
+
 PROBES = Path(__file__).parent
 UNNAMED = (PROBES / "unnamed.js").read_text(encoding="utf-8")
 

@@ -6,13 +6,14 @@ refusal that does not say so (developer guide, notice on every page of Ground Tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
 from gandt import aws
 from gandt.aws import AwsError
 from gandt.errors import JobError
+from gandt.jobs.job_state import is_running_as
 from gandt.jobs.plan import Check, JobPlan
 from gandt.jobs.preflight.words import command, error, fine, not_asked
 from gandt.jobs.regions import parse_arn
@@ -124,7 +125,7 @@ def check_name(plan: JobPlan) -> list[Check]:
     if job is None:
         return [fine(name, f"{wanted} is free")]
     taken = str(job["LabelingJobName"])
-    if taken == wanted and _is_this(job, plan):
+    if is_running_as(job, plan.request):
         return [fine(name, f"{wanted} runs already, from an earlier try that was cut off")]
     other = "" if taken == wanted else f" as {taken}, and names are compared without case"
     free = _free_name(wanted, {*there, taken.lower()})
@@ -154,13 +155,6 @@ def _names_like(wanted: str, region: str) -> Iterator[str]:
             if not answer.get("NextToken"):
                 break
             more = {"NextToken": answer["NextToken"]}
-
-
-def _is_this(job: Mapping[str, Any], plan: JobPlan) -> bool:
-    """Whether a job that runs is the very one of the plan."""
-    keys = ("InputConfig", "OutputConfig", "LabelAttributeName", "RoleArn")
-    same = all(job.get(key) == plan.request.get(key) for key in keys)
-    return same and job.get("LabelingJobStatus") in ("Initializing", "InProgress")
 
 
 def _described(wanted: str, region: str) -> dict[str, Any] | None:

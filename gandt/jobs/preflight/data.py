@@ -7,6 +7,7 @@ Pure functions.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 
 from gandt.groundtruth.check import check_lines
@@ -34,6 +35,7 @@ def check_data(plan: JobPlan) -> list[Check]:
         _check_count(plan),
         _check_kind(plan),
         _check_places(plan),
+        *_check_offered(plan),
         *_check_automated(plan),
         *_check_earlier(plan),
         *_check_chaining(plan),
@@ -131,6 +133,33 @@ def _check_kind(plan: JobPlan) -> Check:
         f"{ {'tiles': 'a tiled task', 'image': 'an image', 'text': 'a text'}[kind] }",
         remedy[kind],
     )
+
+
+def _check_offered(plan: JobPlan) -> list[Check]:
+    """Look whether tiled tasks offer the labels of the job: the page goes by the tasks."""
+    wanted = plan.settings.labels
+    if plan.settings.template != "tiles" or not wanted:
+        return []
+    for number, record in enumerate(plan.records, start=1):
+        source = record.get(SOURCE)
+        tiles = decode_tiles(source) if isinstance(source, str) else None
+        first = tiles[0] if tiles else None
+        names = first.get("event_names") if isinstance(first, dict) else None
+        if not isinstance(first, dict) or not isinstance(names, list) or not names:
+            continue
+        none = first.get("other_category_label")
+        if {*map(str, names)} - {none} != {*wanted} - {none}:
+            offered = ",".join(map(str, names))
+            return [
+                warning(
+                    "labels of the tasks",
+                    f"the task on line {number} offers {listed(names)}, and its page goes by that "
+                    f"and not by --labels ({listed(wanted)})",
+                    f"give `--labels {shlex.quote(offered)}`, or make the manifest anew with the "
+                    "labels that are meant",
+                )
+            ]
+    return []
 
 
 def _kind_of(record: Mapping[str, object]) -> str:

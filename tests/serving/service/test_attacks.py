@@ -159,10 +159,19 @@ def test_what_a_name_leads_to_is_sent_only_where_it_is_an_image(
     (tmp_path / "link.png").symlink_to(secret)
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "letter.bmp").write_text("BMW sent us a secret, and it is longer than a header.")
     (tmp_path / "page.png").write_text("<html><script>alert(1)</script>")
     (tmp_path / "drawing.svg").write_text("<svg onload='alert(1)' xmlns='x'/>")
     (tmp_path / "good.png").symlink_to(str(lines[0]["source-ref"]))
-    names = ("link.png", "pipe.png", "folder.png", "page.png", "drawing.svg", "gone.png")
+    names = (
+        "letter.bmp",
+        "link.png",
+        "pipe.png",
+        "folder.png",
+        "page.png",
+        "drawing.svg",
+        "gone.png",
+    )
     manifest = [{"source-ref": str(tmp_path / name)} for name in (*names, "good.png")]
     ann = start(manifest).visitor("ann")
     for name in names:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pytest
 from desk_program import DeskThread, Visitor
 from PIL import Image
 
 from gandt.groundtruth.responses import read_answers
+from gandt.labeling.templates import Example
 
 if TYPE_CHECKING:
     from s3_server import Bucket
 
 Start = Callable[..., DeskThread]
+
+
+def picture(path: Path, shade: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (60, 40), (shade, 120, 200)).save(path)
+    return path
 
 
 def labels_of(folder: Path) -> dict[tuple[str, str], object]:
@@ -98,6 +107,33 @@ class TestTasks:
         assert "https://assets.crowd.aws" not in page.text
         assert '<crowd-form data-action="/task/0/answer"' in page.text
         assert page.desk["ahead"] != page.images
+
+    @pytest.mark.parametrize("page", ["image-classification", "widget-image-classification"])
+    def test_examples_are_shown_under_names_that_tell_nothing(
+        self, start: Start, tmp_path: Path, page: str
+    ) -> None:
+        """Only those that are shown: what lies beside them is not there for the desk."""
+        folder = tmp_path / "seeds" / 'cat {x} "y"'
+        shown, beside = picture(folder / "a.png", 10), picture(folder / "b.png", 20)
+        ann = start(template=page, examples=[Example(str(shown), "cat")]).visitor("ann")
+        text = ann.get().text
+        assert "seeds" not in text
+        addresses = {*re.findall(r"/image/[0-9a-f]{32}", text)}
+        bodies = [ann.get(address).body for address in addresses]
+        assert shown.read_bytes() in bodies
+        assert beside.read_bytes() not in bodies
+        assert "/image/none" not in text
+
+    def test_examples_may_change_from_day_to_day(self, start: Start, tmp_path: Path) -> None:
+        example = str(picture(tmp_path / "seeds" / "a.png", 10))
+        desk = start(examples=[Example(example, "cat")])
+        shown = desk.visitor("ann").get().images
+        desk.stop()
+        later = start().visitor("ann")
+        (gone,) = set(shown) - set(later.get().images)
+        assert later.get(gone).status == 404
+        page = tmp_path / "round1.answers" / "annotation-tool" / "template.liquid"
+        assert example not in page.read_text()
 
     def test_images_come_with_their_type_and_may_be_kept(self, start: Start) -> None:
         ann = start().visitor("ann")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from desk_program import PROGRAM, DeskProgram, DeskThread, Visitor, write_manifest
+from PIL import Image
 
 Start = Callable[..., DeskThread]
 
@@ -46,6 +48,8 @@ def test_a_folder_that_is_open_elsewhere_is_an_error(start: Start, tmp_path: Pat
 def test_others_are_let_in_by_links_only(tmp_path: Path) -> None:
     said = run(tmp_path, "round1.manifest", "--host", "0.0.0.0", code=2)
     assert "--people ann,ben makes a link for each" in said
+    said = run(tmp_path, "round1.manifest", "--people", "ann,ben,Ann", code=2)
+    assert "names somebody twice" in said
 
 
 def test_no_manifest_no_labels(tmp_path: Path) -> None:
@@ -63,11 +67,42 @@ def test_a_page_that_could_send_nothing_is_refused(tmp_path: Path) -> None:
     assert "Nothing could be answered on the page own.html: there is no <crowd-form>" in said
 
 
+def test_seeds_are_examples_on_the_page(tmp_path: Path, lines: list[dict[str, object]]) -> None:
+    """The first three of each class; a class that is no label is what is not wanted."""
+    write_manifest(tmp_path / "round1.manifest", lines)
+    for label in ("cat", "dog", "hamster"):
+        folder = tmp_path / "seeds" / label
+        folder.mkdir(parents=True)
+        for number in range(4):
+            (folder / f"{number}.png").write_bytes(
+                Path(str(lines[number]["source-ref"])).read_bytes()
+            )
+    with DeskProgram(
+        tmp_path, "round1.manifest", "--labels", "cat,dog", "--examples", "seeds"
+    ) as desk:
+        text = desk.visitor("ann").get().text
+        desk.stop()
+    shown = re.findall(r'data-kind="(good|bad)" data-src="/image/[0-9a-f]{32}"', text)
+    assert shown == ["good"] * 6 + ["bad"] * 3
+    assert "hamster" not in text
+    assert str(tmp_path) not in text
+    said = run(
+        *(tmp_path, "round1.manifest", "--labels", "cat,dog", "--examples", "gone", "--out", "new"),
+        code=1,
+    )
+    assert "there is nothing at gone" in said
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_will_not_go_well_is_said_before_anybody_sits_down(tmp_path: Path) -> None:
-    write_manifest(tmp_path / "round1.manifest", [{"source-ref": "/gone/1.png"}])
+    scan = tmp_path / "scan.TIF"
+    Image.new("RGB", (4, 4)).save(scan)
+    images = [{"source-ref": "/gone/1.png"}, {"source-ref": str(scan)}]
+    write_manifest(tmp_path / "round1.manifest", images)
     with DeskProgram(tmp_path, "round1.manifest", "--labels", "a,b") as desk:
         desk.stop(signal.SIGTERM)
     assert "1 image cannot be found (/gone/1.png); the page says so." in desk.said
+    assert f"1 image of the kind TIFF, which browsers do not show ({scan})" in desk.said
 
 
 def test_ctrl_c_prints_what_was_labeled_and_what_comes_next(
@@ -152,3 +187,18 @@ def test_a_full_disk_is_said_and_what_was_accepted_is_kept(tmp_path: Path) -> No
     assert 0 < accepted < 400
     with DeskProgram(tmp_path, "round1.manifest", "--labels", "a,b") as desk:
         assert accepted <= desk.stop()["answers"] <= accepted + 1
+
+
+def test_fewer_people_than_answers_wanted_could_never_finish(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "round1.manifest", [{"source": "one"}])
+    words = ["--people", "ann", "--workers-per-task", "2", "--labels", "a,b"]
+    done = subprocess.run(
+        [PROGRAM, "label", "round1.manifest", *words, "--no-browser"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "wants more people than --people names (1)" in done.stderr
+    assert not (tmp_path / "round1.answers").exists()
