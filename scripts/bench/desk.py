@@ -33,10 +33,12 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("fine"))])
-listener = socket.socket()
+# Only with its protocol named does asyncio send at once, without waiting for more (Nagle).
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 listener.bind(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
-uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=600)
+uvicorn.Server(config).run(sockets=[listener])
 """
 
 
@@ -77,22 +79,31 @@ def measure(folder: Path, people: int, seconds: float, think: float, port: int) 
         rng = random.Random(name)
         visitor = desk.visitor(name)
         other = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        time.sleep(rng.random() * think)
-        while time.monotonic() < end:
-            marks = [time.perf_counter()]
-            shown = visitor.get().desk
-            marks.append(time.perf_counter())
-            label = rng.choice(LABELS)
-            reply = visitor.answer(label, shown)
-            marks.append(time.perf_counter())
+
+        def bare() -> float:
+            start = time.perf_counter()
             other.request("GET", "/")
             other.getresponse().read()
-            marks.append(time.perf_counter())
+            return time.perf_counter() - start
+
+        time.sleep(rng.random() * think)
+        while time.monotonic() < end:
+            bare_first = rng.random() < 0.5  # what comes next to what must favor nobody
+            took = bare() if bare_first else 0.0
+            start = time.perf_counter()
+            shown = visitor.get().desk
+            seen = time.perf_counter()
+            label = rng.choice(LABELS)
+            reply = visitor.answer(label, shown)
+            saved = time.perf_counter()
             with lock:
-                for kind, start, stop in zip(times, marks, marks[1:], strict=False):
-                    times[kind].append(stop - start)
                 if reply.status == 200:
                     accepted[f"/pool/{shown['task']}", name] = label
+            took = took if bare_first else bare()
+            with lock:
+                times["page"].append(seen - start)
+                times["answer"].append(saved - seen)
+                times["bare starlette"].append(took)
             time.sleep(rng.expovariate(1 / think))
 
     threads = [threading.Thread(target=work, args=(name,)) for name in names]
