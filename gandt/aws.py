@@ -33,6 +33,17 @@ _DENIED = frozenset(
     }
 )
 
+_PASSING = frozenset(
+    {
+        *("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"),
+        *("InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable"),
+        *("ServiceUnavailableException", "RequestTimeout", "500", "502", "503", "504"),
+        *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
+        *("ConnectionClosedError", "ProxyConnectionError", "HTTPClientError", "SSLError"),
+        *("ResponseStreamingError", "IncompleteReadError"),
+    }
+)
+
 
 class AwsError(JobError):
     """A call that AWS refused, or that never reached it.
@@ -58,6 +69,11 @@ class AwsError(JobError):
     def denied(self) -> bool:
         """Whether the caller lacks the permission."""
         return self.code in _DENIED
+
+    @property
+    def passing(self) -> bool:
+        """Whether AWS was busy or out of reach, so that the same call may go well later."""
+        return self.code in _PASSING
 
 
 def region(wanted: str | None = None) -> str:

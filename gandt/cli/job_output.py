@@ -7,13 +7,13 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import typer
 
-from gandt.cli.output import PLAIN_SECONDS, count, duration, note, size
+from gandt.cli.output import count, duration, note, show_line, size
 
 if TYPE_CHECKING:
     from gandt.jobs.failures import Explained
@@ -327,10 +327,9 @@ def show_pace() -> Iterator[Callable[[JobState], None]]:
     yield plain
 
 
-@contextmanager
-def show_fetch(quiet: bool) -> Iterator[Callable[[FetchProgress], None]]:
-    """A live line on a terminal, plain lines every few seconds elsewhere, nothing when quiet."""
-    start = last = time.monotonic()
+def show_fetch(quiet: bool) -> AbstractContextManager[Callable[[FetchProgress], None]]:
+    """Show how many files are home."""
+    start = time.monotonic()
 
     def line(progress: FetchProgress) -> str:
         here = progress.new + progress.known
@@ -340,21 +339,4 @@ def show_fetch(quiet: bool) -> Iterator[Callable[[FetchProgress], None]]:
         of = f"{here:,} of {count(progress.listed, 'file')}{more}"
         return f"{of}, {size(progress.bytes)} new{rate}"
 
-    if quiet:
-        yield lambda progress: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
-        with Live(console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
-            yield lambda progress: live.update(Text(line(progress)))
-    else:
-
-        def plain(progress: FetchProgress) -> None:
-            nonlocal last
-            if time.monotonic() - last >= PLAIN_SECONDS:
-                last = time.monotonic()
-                note(line(progress))
-
-        yield plain
+    return show_line(line, quiet=quiet)

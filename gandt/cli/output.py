@@ -6,8 +6,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -21,6 +21,7 @@ __all__ = [
     "print_json",
     "progress_line",
     "show_counter",
+    "show_line",
     "show_progress",
     "size",
 ]
@@ -76,55 +77,47 @@ def progress_line(progress: Progress) -> str:
     return ", ".join(parts)
 
 
+T = TypeVar("T")
+
+
 @contextmanager
-def show_progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A live line on a terminal, plain lines every few seconds elsewhere, nothing when quiet."""
+def show_line(line: Callable[[T], str], *, quiet: bool) -> Iterator[Callable[[T], None]]:
+    """A live line on a terminal, plain lines every few seconds elsewhere, nothing when quiet.
+
+    `line` says a state of things in words; it is called only for what is shown.
+    """
     if quiet:
-        yield lambda progress: None
+        yield lambda state: None
     elif sys.stderr.isatty():
         from rich.console import Console
         from rich.live import Live
         from rich.text import Text
 
         with Live(console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
-            yield lambda progress: live.update(Text(progress_line(progress)))
+            yield lambda state: live.update(Text(line(state)))
     else:
         last = time.monotonic()
 
-        def plain(progress: Progress) -> None:
+        def plain(state: T) -> None:
             nonlocal last
             if time.monotonic() - last >= PLAIN_SECONDS:
                 last = time.monotonic()
-                note(progress_line(progress))
+                note(line(state))
 
         yield plain
 
 
+def show_progress(quiet: bool) -> AbstractContextManager[Callable[[Progress], None]]:
+    """Show how an embedding run stands."""
+    return show_line(progress_line, quiet=quiet)
+
+
 @contextmanager
 def show_counter(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Count things up to a known number: a live line on a terminal, plain lines elsewhere."""
-    if quiet:
-        yield lambda done, of: None
-        return
-    live = sys.stderr.isatty()
-    every = 0.1 if live else PLAIN_SECONDS
-    last = time.monotonic()
+    """Count things up to a known number."""
 
-    def show(done: int, of: int) -> None:
-        nonlocal last
-        if time.monotonic() - last < every:
-            return
-        last = time.monotonic()
-        text = f"{done:,} of {of:,} {what}"
-        if live:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-        else:
-            note(text)
+    def line(state: tuple[int, int]) -> str:
+        return f"{state[0]:,} of {state[1]:,} {what}"
 
-    try:
-        yield show
-    finally:
-        if live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    with show_line(line, quiet=quiet) as show:
+        yield lambda done, of: show((done, of))

@@ -10,11 +10,10 @@ manifest of a custom job may hold `{"responses": […]}` (developer guide, "Outp
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from gandt import storage
@@ -22,6 +21,7 @@ from gandt.errors import StorageError
 from gandt.groundtruth.asked_tasks import Note
 from gandt.groundtruth.json_lines import UTF8_BOM
 from gandt.groundtruth.label_values import LeftOut, brief, clean_text
+from gandt.parallel import in_order
 from gandt.storage import ServiceFailure
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _THREADS = 32  # requests to S3 at the same time
-_AHEAD = 128  # files read ahead of the one in hand; they bound the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +65,16 @@ def read_many(uris: Iterable[str]) -> Iterator[tuple[str, bytes | StorageError]]
         return
     refused: list[ServiceFailure] = []
 
-    def fetch(uri: str) -> bytes | StorageError:
+    def fetch(uri: str) -> tuple[str, bytes | StorageError]:
         if refused:
-            return refused[0]
+            return uri, refused[0]
         data = _read(uri)
         if isinstance(data, ServiceFailure):
             refused.append(data)
-        return data
+        return uri, data
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        running: deque[tuple[str, Future[bytes | StorageError]]] = deque()
-        try:
-            for uri in uris:
-                running.append((uri, pool.submit(fetch, uri)))
-                if len(running) >= _AHEAD:
-                    done, future = running.popleft()
-                    yield done, future.result()
-            while running:
-                done, future = running.popleft()
-                yield done, future.result()
-        finally:
-            for _, future in running:
-                future.cancel()
+    with contextlib.closing(in_order(fetch, uris, _THREADS)) as found:
+        yield from found
 
 
 def _read(uri: str) -> bytes | StorageError:

@@ -38,7 +38,6 @@ from gandt.jobs.fetched_files import FetchedFiles
 from gandt.jobs.follow import describe
 from gandt.jobs.job_state import JobState
 from gandt.storage import MissingObject, ServiceFailure, StoredObject
-from gandt.storage.s3 import chunks
 
 __all__ = ["FetchProgress", "Fetched", "fetch"]
 
@@ -320,7 +319,7 @@ class _Fetch:
 
 def _chunks(uri: str) -> Iterator[bytes]:
     try:
-        yield from chunks(uri)
+        yield from storage.read_chunks(uri)
     except ServiceFailure:
         raise
     except StorageError as error:

@@ -50,16 +50,6 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _PART_OF_NAME = re.compile(r"[a-zA-Z0-9-]{1,63}")
 _ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:([a-z0-9-]+):\d{12}:labeling-job/(.+)")
 _WINDOW = 3600.0  # seconds over which a rate is taken
-_PASSING = frozenset(
-    {
-        *("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"),
-        *("InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable"),
-        *("ServiceUnavailableException", "RequestTimeout", "500", "502", "503", "504"),
-        *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"),
-        *("ConnectionClosedError", "ProxyConnectionError", "HTTPClientError", "SSLError"),
-        *("ResponseStreamingError", "IncompleteReadError"),
-    }
-)
 
 
 class StillRunning(JobError):
@@ -236,7 +226,7 @@ def wait(
         except AwsError as error:
             now = time.monotonic()
             trouble = now if trouble is None else trouble
-            if error.code not in _PASSING or now - trouble > patience:
+            if not error.passing or now - trouble > patience:
                 raise
             if on_trouble is not None:
                 on_trouble(str(error))

@@ -16,8 +16,8 @@ from functools import partial
 
 from gandt import storage
 from gandt.errors import BadImage, StorageError
-from gandt.jobs.parallel import in_order
 from gandt.jobs.plan import ImageFacts
+from gandt.parallel import in_order
 from gandt.pool import tar
 from gandt.pool.header import PIECE, read_header
 from gandt.pool.sources import find_items, read_item

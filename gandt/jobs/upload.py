@@ -20,8 +20,8 @@ from pathlib import PurePosixPath
 
 from gandt import storage
 from gandt.errors import BadImage, JobError, StorageError
-from gandt.jobs.parallel import in_order
 from gandt.jobs.plan import ImageFacts
+from gandt.parallel import in_order
 from gandt.pool.sources import find_items, read_item
 from gandt.storage import ServiceFailure, StoredObject
 from gandt.types import Item

@@ -41,6 +41,7 @@ __all__ = [
     "open_lines",
     "put",
     "read_bytes",
+    "read_chunks",
     "read_start",
     "stat",
     "write_bytes",
@@ -175,6 +176,18 @@ def read_start(uri: str | os.PathLike[str], size: int) -> tuple[StoredObject, by
     return stat(text), local.read(text, 0, size)
 
 
+def read_chunks(uri: str | os.PathLike[str]) -> Iterator[bytes]:
+    """Stream an object, in chunks of up to 1 MiB.
+
+    Raises
+    ------
+    StorageError
+        Where it is missing, is a folder, or may not be read.
+    """
+    text = normalize(uri)
+    return s3.chunks(text) if is_remote(text) else local.chunks(text)
+
+
 def open_lines(uri: str | os.PathLike[str]) -> Iterator[bytes]:
     r"""Stream the lines of an object, without their `\n` or `\r\n`.
 
@@ -183,8 +196,7 @@ def open_lines(uri: str | os.PathLike[str]) -> Iterator[bytes]:
     StorageError
         Where it is missing, is a folder, or may not be read.
     """
-    text = normalize(uri)
-    chunks = s3.chunks(text) if is_remote(text) else local.chunks(text)
+    chunks = read_chunks(uri)
     begun: list[bytes] = []  # pieces of the line that the last chunk left open
     for chunk in chunks:
         first, *others = chunk.split(b"\n")

@@ -21,8 +21,8 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from gandt.errors import BadImage
 from gandt.jobs.images import inspect_images
-from gandt.jobs.parallel import in_order
 from gandt.jobs.plan import ImageFacts
+from gandt.parallel import in_order
 from gandt.pool.header import PIECE, Header, read_header
 from gandt.storage import ServiceFailure, s3_client
 

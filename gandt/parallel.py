@@ -26,7 +26,7 @@ def in_order(
     stand; what has not begun by then never begins, as when the caller closes this generator.
     """
     rest = iter(things)
-    executor = ThreadPoolExecutor(threads, thread_name_prefix="gandt-jobs")
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="gandt")
     try:
         begun: deque[Future[R]] = deque(
             executor.submit(function, thing) for thing in itertools.islice(rest, threads * _AHEAD)
