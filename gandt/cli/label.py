@@ -98,7 +98,7 @@ def label(
     """
     from gandt.cli.examples import read_examples
     from gandt.labeling.queue_open import QueueOptions, open_queue
-    from gandt.serving.service.desk import Desk, desk_app
+    from gandt.serving.service.desk.app import Desk, desk_app
     from gandt.serving.service.run import PORT, bind, is_loopback, own_names, serve
 
     names = _listed(people, "--people")

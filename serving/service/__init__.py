@@ -1,1 +1,1 @@
-"""The local HTTP service: people label in the browser."""
+"""The local HTTP service: what its applications share. `desk/` labels, `explore/` selects."""

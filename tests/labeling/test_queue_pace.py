@@ -6,7 +6,7 @@ import pytest
 
 from gandt.labeling.queue_pace import Pace, time_left
 from gandt.labeling.queue_values import Progress
-from gandt.serving.service.progress import progress_json, roughly
+from gandt.serving.service.desk.progress import progress_json, roughly
 
 
 def test_the_pace_is_the_usual_gap_between_answers() -> None:

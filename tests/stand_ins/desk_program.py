@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 from gandt.labeling.queue_open import QueueOptions, open_queue
 from gandt.labeling.templates import Example
-from gandt.serving.service.desk import Desk, desk_app
+from gandt.serving.service.desk.app import Desk, desk_app
 from gandt.serving.service.run import bind, make_server
 
 __all__ = ["DeskProgram", "DeskThread", "Reply", "Visitor", "write_manifest"]

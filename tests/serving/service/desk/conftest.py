@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-sys.path.append(str(Path(__file__).parents[2]))
+sys.path.append(str(Path(__file__).parents[3]))
 
 from desk_program import DeskThread, write_manifest
 

@@ -18,13 +18,13 @@ from starlette.routing import Route
 
 from gandt.errors import AnswerError
 from gandt.labeling.queue_values import NotYours
+from gandt.serving.service.desk.review_rows import ReviewRow, no_rows, review_rows
+from gandt.serving.service.desk.sent import read_answer, read_number, read_numbers
 from gandt.serving.service.guard import nonce_of
 from gandt.serving.service.pages import shell
-from gandt.serving.service.review_rows import ReviewRow, no_rows, review_rows
-from gandt.serving.service.sent import read_answer, read_number, read_numbers
 
 if TYPE_CHECKING:
-    from gandt.serving.service.desk import Desk
+    from gandt.serving.service.desk.app import Desk
 
 __all__ = ["review_routes"]
 
@@ -88,7 +88,7 @@ class _Review:
             "groups": _groups(shown, Counter(row.label for row in found), self.desk),
             "left": now.left,
         }
-        page = shell("review.html", "Review", nonce_of(request), values, css="review.css")
+        page = shell("desk/review.html", "Review", nonce_of(request), values, css="desk/review.css")
         return HTMLResponse(page)
 
     def look(self, request: Request) -> Response:

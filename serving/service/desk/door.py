@@ -10,10 +10,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gandt.errors import UsageError
 from gandt.labeling.queue import Queue
 from gandt.labeling.queue_store import Person
+from gandt.serving.service.desk.sent import read_name
+from gandt.serving.service.desk.sessions import Sessions, user_name
 from gandt.serving.service.guard import nonce_of
 from gandt.serving.service.pages import shell
-from gandt.serving.service.sent import read_name
-from gandt.serving.service.sessions import Sessions, user_name
 
 __all__ = ["Door"]
 
@@ -51,7 +51,7 @@ class Door:
             "error": error,
             "known": known[-12:],
         }
-        page = shell("name.html", "Who is labeling?", nonce_of(request), values)
+        page = shell("desk/name.html", "Who is labeling?", nonce_of(request), values)
         return HTMLResponse(page, 422 if error else 200)
 
     def who(self, request: Request) -> Response:
@@ -96,7 +96,7 @@ class Door:
             "tasks": self.tasks_said,
             "done": self.queue.progress(person).done,
         }
-        return HTMLResponse(shell("welcome.html", "Welcome", nonce_of(request), values))
+        return HTMLResponse(shell("desk/welcome.html", "Welcome", nonce_of(request), values))
 
     def _say(
         self, request: Request, status: int, title: str, text: str, *, home: bool = True

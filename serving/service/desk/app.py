@@ -26,13 +26,14 @@ from gandt.labeling.queue_tasks import page_input, shown_images
 from gandt.labeling.queue_values import Assignment, Conflict, NotYours
 from gandt.labeling.render import render_page
 from gandt.labeling.templates import PAGES
-from gandt.serving.service.door import Door
+from gandt.serving.service.desk.bar import put_bar
+from gandt.serving.service.desk.door import Door
+from gandt.serving.service.desk.progress import progress_json
+from gandt.serving.service.desk.sent import read_answer, read_number, read_numbers
+from gandt.serving.service.desk.sessions import Sessions
 from gandt.serving.service.guard import Guard, nonce_of
 from gandt.serving.service.images import ImageShelf
-from gandt.serving.service.pages import put_bar, shell
-from gandt.serving.service.progress import progress_json
-from gandt.serving.service.sent import read_answer, read_number, read_numbers
-from gandt.serving.service.sessions import Sessions
+from gandt.serving.service.pages import shell
 
 __all__ = ["Desk", "desk_app", "desk_routes"]
 
@@ -96,7 +97,7 @@ class Desk:
             "review": self.may_review,
         }
         title = "Waiting" if waiting else "Done"
-        return HTMLResponse(shell("rest.html", title, nonce_of(request), values))
+        return HTMLResponse(shell("desk/rest.html", title, nonce_of(request), values))
 
     def worker_page(
         self,
@@ -216,7 +217,7 @@ def desk_app(desk: Desk, *, names: Iterable[str] = ()) -> Guard:
     """
     routes = desk_routes(desk)
     if desk.may_review:
-        from gandt.serving.service.review import review_routes
+        from gandt.serving.service.desk.review import review_routes
 
         routes += review_routes(desk)
     handlers = {HTTPException: _refused, GandtError: _failed}

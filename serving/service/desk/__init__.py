@@ -1,0 +1,1 @@
+"""The labeling desk: people answer a manifest's tasks in the browser."""

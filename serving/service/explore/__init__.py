@@ -1,0 +1,1 @@
+"""The pool behind an address: candidates, search and pictures as JSON, and a page to explore."""
