@@ -135,6 +135,7 @@ class Answers:
     job: Sequence[str | None] = ()  # empty where nothing is known
     submitted_at: Sequence[str | None] = ()  # ISO 8601, UTC, as it was written
     seconds_spent: Sequence[float | None] = ()  # active time on the task
+    decides: Sequence[bool] = ()  # whether it is a reviewer's, which settles its task
     tasks: Sequence[str] = ()  # every task that was asked about, in order; answered or not
     classes: tuple[str, ...] = ()  # in the order of the label categories, where they are known
     gold: dict[str, Label] = field(default_factory=dict)  # planted known answers, by task
@@ -160,6 +161,8 @@ class Answers:
         for name in ("job", "submitted_at", "seconds_spent"):
             if len(getattr(self, name)):
                 table[name] = getattr(self, name)
+        if any(self.decides):
+            table["decides"] = self.decides
         return table
 
     def to_arrow(self) -> pa.Table:

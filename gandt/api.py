@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gandt.errors import IndexFolderError, ModelMismatch, UsageError
+from gandt.errors import IndexFolderError, UsageError
 from gandt.index.folder import Index
 from gandt.index.folder import open_index as open_index_folder
 from gandt.storage import is_remote
@@ -198,13 +198,14 @@ def select(
     gold_share
         The share of gold images among all that are asked, in (0, 1).
     **options
-        Fields of `gandt.selection.select.SelectOptions`: `budget`, `per_class`, `strategy`,
-        `min_similarity`, `diversity`, `explore`, `duplicates`, `random_seed`.
+        Fields of `gandt.selection.select.SelectOptions`: `budget`, `per_class`, `quotas`,
+        `strategy`, `min_similarity`, `diversity`, `explore`, `duplicates`, `random_seed`.
 
     Raises
     ------
     SeedError, IndexFolderError, ModelMismatch, UsageError
     """
+    from gandt.index.model import load_model_of
     from gandt.selection.decoys import check_share, plant
     from gandt.selection.exclude import read_excluded
     from gandt.selection.gold_set import read_gold_set
@@ -231,7 +232,7 @@ def select(
         items,
         texts,
         opened,
-        lambda: _embedder_of(opened, model, device),
+        lambda: load_model_of(opened, model, device),
         other=other,
         exact=opened.card is not None and opened.card.decoding == "exact",
         max_pixels=MAX_PIXELS,
@@ -252,33 +253,3 @@ def select(
     return plant(
         selection, gold_set, gold_share, asked_before=excluded, random_seed=chosen.random_seed
     )
-
-
-def _embedder_of(index: Index, model: str | None, device: str) -> Embedder:
-    """The embedder that made an index; refuses any other."""
-    from gandt.embedding.runtime import Runtime, load_embedder
-
-    # Converting a model takes longer than embedding a few seeds in torch; the vectors are equal.
-    runtime: Runtime = "torch"
-    if index.card is None:
-        if model is None:
-            raise IndexFolderError(
-                f"{index.uri} does not say which model made it; pass --model NAME:TAG, the "
-                "model that embedded it."
-            )
-        embedder, _ = load_embedder(model, device=device, runtime=runtime)
-        if embedder.card.dimension != index.dimension:
-            raise ModelMismatch(
-                f"{index.uri} holds vectors of {index.dimension} dimensions and {model} makes "
-                f"{embedder.card.dimension}; name the model that embedded it."
-            )
-        return embedder
-    card = index.card.model
-    embedder, _ = load_embedder(model or card.model, device=device, runtime=runtime)
-    if embedder.card.weights_sha256 != card.weights_sha256:
-        raise ModelMismatch(
-            f"{index.uri} was made by {card.model} (weights {card.weights_sha256[:12]}) and "
-            f"{embedder.card.model} has weights {embedder.card.weights_sha256[:12]}; the seeds "
-            "must go through the same model."
-        )
-    return embedder

@@ -21,12 +21,21 @@ from typing import Any
 from gandt import storage
 from gandt.errors import StorageError, UsageError
 
-__all__ = ["TABLE_SUFFIXES", "Table", "find_column", "format_csv", "read_list", "read_rows"]
+__all__ = [
+    "TABLE_SUFFIXES",
+    "Table",
+    "find_column",
+    "format_csv",
+    "read_list",
+    "read_rows",
+    "shown_cell",
+]
 
 _JSON_LINES = frozenset({".jsonl", ".ndjson", ".manifest"})
 _PARQUET = frozenset({".parquet", ".pq"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv"}) | _JSON_LINES | _PARQUET
 
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # and their full-width forms
 # A header would be a bare word; a path has a folder, a scheme or a suffix.
 _LIKE_A_PATH = re.compile(r"/|\\|\.\w{2,5}$")
 
@@ -115,6 +124,15 @@ def read_list(uri: str, headers: Collection[str]) -> Iterator[str]:
 def format_csv(rows: Iterable[Sequence[str]]) -> str:
     """Write cells as lines of CSV."""
     return "".join(f"{','.join(map(_cell, row))}\n" for row in rows)
+
+
+def shown_cell(text: str) -> str:
+    """Give a cell for a table that only people read, so that no spreadsheet takes it for a formula.
+
+    What begins as a formula does gets an apostrophe in front, as OWASP advises ("CSV Injection").
+    Tables that are read again hold names as they are, or a label would not be found any more.
+    """
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def _cell(text: str) -> str:

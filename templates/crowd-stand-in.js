@@ -5,10 +5,12 @@
    cancelable `submit` event comes first, then a cancelable `crowd-answer` event with the answer in
    `detail`. Unless that is canceled, the answer is posted as {"answerContent": …} to the address in
    `data-action` (then `crowd-saved` follows with the decoded reply, or `crowd-failed` with a
-   sentence); where there is no address it is shown below the page. <crowd-button> submits where
-   it has form-action="submit". */
+   sentence); where there is no address it is shown below the page. `restore` takes such an answer
+   back into the fields; a `crowd-restore` event lets the page draw the rest. <crowd-button> submits
+   where it has form-action="submit". */
 (() => {
   "use strict";
+  if (customElements.get("crowd-form")) return;  // the page was written over one that has them
 
   function collect(form) {
     const answer = {};
@@ -49,6 +51,17 @@
       if (!this.dispatchEvent(new CustomEvent("crowd-answer", { bubbles: true, cancelable: true, detail: answer }))) return;
       if (this.dataset.action) this.#post(answer);
       else this.#show("Preview: nothing was sent. The answer would be", answer);
+    }
+
+    /* Shows an earlier answer again: in the fields here; what else the page draws, it draws itself. */
+    restore(answer) {
+      for (const field of this.querySelectorAll("input, textarea, select")) {
+        const said = answer[field.name];
+        if (field.type === "radio" || field.type === "checkbox") {
+          if (said && typeof said === "object") field.checked = said[field.value] === true;
+        } else if (typeof said === "string" && !["submit", "button", "reset", "image", "file", "hidden"].includes(field.type)) field.value = said;
+      }
+      this.dispatchEvent(new CustomEvent("crowd-restore", { bubbles: true, detail: answer }));
     }
 
     async #post(answer) {

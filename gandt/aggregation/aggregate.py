@@ -8,12 +8,15 @@ Answers come in as a table or as `Answers`; the kind decides who makes labels of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gandt.aggregation.consensus import Consensus
 from gandt.aggregation.settings import NONE_LABEL, Settings
 from gandt.answers import Answers, Kind
 from gandt.errors import UsageError
+
+if TYPE_CHECKING:
+    from gandt.aggregation.decisions import Decision
 
 __all__ = ["aggregate"]
 
@@ -45,7 +48,8 @@ def aggregate(
     answers
         A DataFrame, an Arrow table, a dict of columns, a list of dicts, or `Answers`. Columns
         `task`, `worker`, `label`; `seconds_spent` and `submitted_at` are used where they are. Of
-        several answers of a worker to a task the first counts; rows without a label do not.
+        several answers of a worker to a task the first counts; rows without a label do not. An
+        answer of `Answers` that decides is its task's label; see `gandt.aggregation.decisions`.
     method
         "auto" takes what measures best. For single labels also "majority", "weighted", "one-coin",
         "dawid-skene"; for single labels and sets of labels "agreement": a label is certain where at
@@ -125,6 +129,36 @@ def aggregate(
     )
     answers = as_columns(answers)
     earlier = [as_columns(job) for job in _jobs(previous)]
+    if any(isinstance(job, Answers) and any(job.decides) for job in (answers, *earlier)):
+        from gandt.aggregation.decisions import apply_decisions, set_apart
+
+        decided: dict[str, Decision] = {}
+        rest: list[Any] = []
+        for place, job in enumerate((*earlier, answers)):
+            job, made = set_apart(job) if isinstance(job, Answers) else (job, {})
+            rest.append(job)
+            if include_previous or place == len(earlier):
+                decided |= made
+        consensus = aggregate(
+            rest[-1],
+            method=method,
+            kind=kind,
+            gold=gold,
+            previous=rest[:-1] or None,
+            include_previous=include_previous,
+            model=model,
+            classes=classes,
+            tasks=tasks if tasks is not None or not decided else rest[-1].tasks,
+            min_confidence=min_confidence,
+            min_answers=min_answers,
+            min_ratings=min_ratings,
+            min_proportion=min_proportion,
+            reliability_threshold=reliability_threshold,
+            none_label=none_label,
+            iou=iou,
+            smoothing=smoothing,
+        )
+        return apply_decisions(consensus, decided, none_label=none_label)
     found = find_kind(answers, kind)
     if classes is not None and isinstance(classes, str):
         raise UsageError(f"classes is the text {classes!r}; give a list of names.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gandt.labeling.queue import Queue
     from gandt.labeling.queue_values import Summary
 
-__all__ = ["LABEL_EXAMPLE", "label"]
+__all__ = ["LABEL_EXAMPLE", "has_screen", "label", "listed"]
 
 LABEL_EXAMPLE = "gandt label selection.manifest --labels cat,dog,Other --out round1.answers"
 
@@ -101,7 +101,7 @@ def label(
     from gandt.serving.service.desk.app import Desk, desk_app
     from gandt.serving.service.run import PORT, bind, is_loopback, own_names, serve
 
-    names = _listed(people, "--people")
+    names = listed(people, "--people")
     if len({name.casefold() for name in names}) < len(names):
         raise UsageError(f"--people {people} names somebody twice: each person has one link.")
     if not names and not is_loopback(host):
@@ -116,7 +116,7 @@ def label(
         )
     folder = out or f"{manifest.rstrip('/').rpartition('/')[2].removesuffix('.manifest')}.answers"
     options = QueueOptions(
-        labels=tuple(_listed(labels, "--labels")),
+        labels=tuple(listed(labels, "--labels")),
         template=template,
         workers=workers_per_task,
         lease=60 * lease,
@@ -133,7 +133,7 @@ def label(
 
         def opened() -> None:
             _announce(queue, links, json, host)
-            if browser and len(links) == 1 and _has_screen():
+            if browser and len(links) == 1 and has_screen():
                 import webbrowser
 
                 webbrowser.open(next(iter(links.values())))
@@ -150,7 +150,14 @@ def label(
         typer.echo(f"{name:<10}{value}")
 
 
-def _listed(text: str | None, option: str) -> list[str]:
+def listed(text: str | None, option: str) -> list[str]:
+    """Names with commas between.
+
+    Raises
+    ------
+    UsageError
+        One is empty.
+    """
     if text is None:
         return []
     names = [name.strip() for name in text.split(",")]
@@ -171,8 +178,8 @@ def _links(
     return {name: f"{start}/enter/{person.token}" for name, person in joined.items()}
 
 
-def _has_screen() -> bool:
-    """Whether a browser would open beside the terminal and not in it."""
+def has_screen() -> bool:
+    """Tell whether a browser would open beside the terminal and not in it."""
     import os
     import sys
 

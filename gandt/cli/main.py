@@ -33,6 +33,7 @@ from gandt.cli.launch import LAUNCH_EXAMPLE, launch
 from gandt.cli.manifest import MANIFEST_EXAMPLE, manifest
 from gandt.cli.report import REPORT_EXAMPLE, report
 from gandt.cli.select import SELECT_EXAMPLE, select
+from gandt.cli.serve import SERVE_EXAMPLE, serve
 from gandt.cli.teams import teams
 from gandt.cli.template import template
 from gandt.errors import GandtError
@@ -98,6 +99,7 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 for _command, _example in (
     (embed, EMBED_EXAMPLE),
     (select, SELECT_EXAMPLE),
+    (serve, SERVE_EXAMPLE),
     (manifest, MANIFEST_EXAMPLE),
     (label, LABEL_EXAMPLE),
     (launch, LAUNCH_EXAMPLE),

@@ -49,6 +49,15 @@ def select(
         int | None,
         typer.Option(min=1, help="Images per class, instead of --budget.", show_default=False),
     ] = None,
+    quota: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS=N",
+            help="Images of one class, instead of --budget; classes not named get none. May be "
+            "given several times.",
+            show_default=False,
+        ),
+    ] = None,
     strategy: Annotated[str, typer.Option(help=f"One of {STRATEGIES}.")] = "auto",
     other: Annotated[
         str, typer.Option(help="The contrast class: its seeds say what is not wanted.")
@@ -174,6 +183,7 @@ def select(
         gold_share=0.1 if gold_share is None else gold_share,
         budget=budget,
         per_class=per_class,
+        quotas=_quotas(quota) if quota else None,
         strategy=strategy,
         min_similarity=min_similarity,
         diversity=diversity,
@@ -259,6 +269,19 @@ def select(
         typer.echo(f"contact sheet    {report}")
     for line in notes:
         note(f"note: {line}")
+
+
+def _quotas(values: list[str]) -> dict[str, int]:
+    quotas: dict[str, int] = {}
+    for value in values:
+        name, _, number = value.rpartition("=")
+        name, number = name.strip(), number.strip()
+        if not (name and number.isascii() and number.isdecimal() and len(number) < 10):
+            raise UsageError(f"--quota {value!r}: write CLASS=N, for example --quota cat=50.")
+        if name in quotas:
+            raise UsageError(f"--quota names class {name} twice; name it once.")
+        quotas[name] = int(number)
+    return quotas
 
 
 def _chosen(selection: Selection, name: str) -> int:

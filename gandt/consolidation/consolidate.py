@@ -66,6 +66,11 @@ class Outcome:
         labels = self.consensus.labels
         return disagreements(labels).tolist() if "model_label" in labels else []
 
+    def reviewed(self) -> int:
+        """How many labels a reviewer decided."""
+        by = self.consensus.labels.get("reviewed_by", ())
+        return sum(name is not None for name in by)
+
     def summary(self) -> dict[str, object]:
         """Numbers and notes, as `summary.json` holds them."""
         consensus, answers = self.consensus, self.answers
@@ -81,6 +86,7 @@ class Outcome:
             "workers": consensus.workers.num_rows,
             "certain": consensus.labels.num_rows - self.relabel,
             "relabel": self.relabel,
+            "reviewed": self.reviewed(),
             "tied": sum(bool(tie) for tie in consensus.labels["tied"]),
             "alpha": _finite(consensus.alpha),
             "gold": _plain(consensus.gold),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gandt.errors import ModelMismatch, UsageError
 from gandt.types import Embedder, FloatArray, ModelCard, Pixels
 
-__all__ = ["LazyEmbedder", "check_device_name"]
+__all__ = ["LazyEmbedder", "check_device_name", "embeds_text"]
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
@@ -26,6 +27,17 @@ def check_device_name(device: str) -> None:
     """
     if not _DEVICE.fullmatch(device):
         raise UsageError(f"--device {device}: use auto, cpu, cuda, cuda:N or mps.")
+
+
+def embeds_text(model: str) -> bool:
+    """Whether a model of this name has a text tower, told without loading it.
+
+    Those of open_clip do, by tag or in a folder with its configuration; see `models` for names.
+    """
+    name = model.partition("@")[0]
+    if Path(model).is_dir():
+        return (Path(model) / "open_clip_config.json").is_file()
+    return ":" in name and not name.startswith("timm:")
 
 
 class LazyEmbedder:

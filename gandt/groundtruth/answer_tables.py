@@ -1,9 +1,9 @@
 """Tables of answers and of known answers: CSV, TSV, JSON Lines, Parquet, and earlier rounds.
 
 A table of answers has a row for each worker and task, with `task`, `worker` and `label`, and
-perhaps `job`, `submitted_at` and `seconds_spent`. The names that crowd-kit, Label Studio and
-Mechanical Turk give these columns are understood, too. A label that is a list, or boxes or spans,
-stands in its cell as JSON.
+perhaps `job`, `submitted_at`, `seconds_spent`, and `decides`, which is true where a reviewer
+settled the task. The names that crowd-kit, Label Studio and Mechanical Turk give these columns are
+understood, too. A label that is a list, or boxes or spans, stands in its cell as JSON.
 
 A round folder is what an earlier aggregation wrote: `answers.parquet` with the same columns, of
 the kind that `summary.json` names.
@@ -66,6 +66,7 @@ _ROLES: dict[str, tuple[Sequence[str], str]] = {
     "job": (_JOB, "the job"),
     "submitted_at": (_TIME, "the time of the answer"),
     "seconds_spent": (_SECONDS, "the time spent"),
+    "decides": (("decides",), "whether the answer settles its task"),
 }
 _REQUIRED = ("task", "worker", "label")
 _GOLD_LABEL = ("gold", "gold_label", "truth", "true_label", "ground_truth", "expected", *_LABEL)
@@ -84,6 +85,7 @@ class AnswerRow:
     job: object = None
     submitted_at: object = None
     seconds: object = None
+    decides: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from gandt import storage
-from gandt.errors import ManifestError, StorageError
+from gandt.errors import ManifestError, StorageError, UsageError
 from gandt.groundtruth.answer_files import (
     load_json,
     read_classes,
@@ -32,6 +32,7 @@ from gandt.groundtruth.label_values import LeftOut, brief, clean_text
 from gandt.groundtruth.manifest_answers import read_manifest_answers
 from gandt.groundtruth.submissions import Sheet, enter
 from gandt.storage import ServiceFailure
+from gandt.tables import find_column, read_rows
 
 __all__ = ["of_job", "read_job", "read_loose"]
 
@@ -77,6 +78,7 @@ def read_job(reading: Reading, folder: JobFolder, *, part: bool) -> None:
     if not part:
         for task in (job.asked or job.by_request or {}).values():
             reading.box.ask(task)
+    _read_decisions(reading, job, part=part)
     _read_responses(reading, job)
     _read_requests(reading, job)
 
@@ -272,6 +274,24 @@ def _sheet(reading: Reading, job: _Job, task: AskedTask | None, name: str) -> Sh
 
 
 # ------------------------------------------------------------------------------------- answers
+
+
+def _read_decisions(reading: Reading, job: _Job, *, part: bool) -> None:
+    """Read whose answers decide; where only a part was named, the list lies beside it."""
+    uri = job.folder.reviewed
+    try:
+        if uri is None and (part or job.folder.below):
+            found = storage.find(job.folder.default_reviewed)
+            uri = None if found is None else found.uri
+        if uri is None:
+            return
+        table = read_rows(uri, ("task", "worker"))
+        columns = [table.columns[find_column(table, (name,), name)] for name in ("task", "worker")]
+        for task, worker in zip(*columns, strict=True):
+            reading.box.decide(clean_text(task), clean_text(worker), uri)
+    except (LeftOut, StorageError, UsageError) as error:
+        place = uri or job.folder.default_reviewed
+        reading.box.note("unreadable", place, f"{error} What a reviewer said counts as any answer.")
 
 
 def _read_responses(reading: Reading, job: _Job) -> None:

@@ -14,6 +14,10 @@ writes the same)::
     job.json
     manifests/input/input.manifest
 
+and the local page whose answers decide a task, since they are a reviewer's::
+
+    reviewed.csv
+
 Stamps hold colons, which some copies lose for `_` or `-`; object ids are numbers in text. Pure
 functions of names: what is read, is read elsewhere.
 """
@@ -39,6 +43,7 @@ _RESPONSES, _REQUESTS = "worker-response", "consolidation-request"
 _ANNOTATIONS, _CONSOLIDATED = "annotations", "consolidated-annotation"
 ANSWERS_TABLE = "answers.parquet"
 DESCRIPTION = "job.json"
+REVIEWED = "reviewed.csv"
 _GOLD = re.compile(r"(.+\.)?gold\.(csv|tsv|jsonl|ndjson|parquet)", re.IGNORECASE)
 
 
@@ -71,6 +76,8 @@ class JobFolder:
     categories: str | None = None
     asked: str | None = None  # the input manifest
     description: str | None = None  # the service's answer about the job
+    reviewed: str | None = None  # whose answers decide a task; of the local page alone
+    below: bool = False  # what was listed lies below the root, and not all is known
 
     @property
     def name(self) -> str:
@@ -91,6 +98,11 @@ class JobFolder:
     def default_description(self) -> str:
         """Where the service's answer about the job lies if it was fetched."""
         return f"{self.root}/{DESCRIPTION}"
+
+    @property
+    def default_reviewed(self) -> str:
+        """Where a reviewer's decisions are listed if there are any."""
+        return f"{self.root}/{REVIEWED}"
 
     @property
     def default_requests(self) -> str:
@@ -135,6 +147,8 @@ def sort_files(uris: Iterable[str]) -> Sorted:
             found.rounds.append(RoundFolder(folder, uri))
         if name == DESCRIPTION and folder in found.jobs:
             found.jobs[folder].description = uri
+        if name == REVIEWED and folder in found.jobs:
+            found.jobs[folder].reviewed = uri
     roots |= {f"{finished.root}/" for finished in found.rounds}
     for uri in rest:
         if _GOLD.fullmatch(uri.rpartition("/")[2]):

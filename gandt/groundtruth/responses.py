@@ -172,6 +172,7 @@ class _Sources:
 
         found = sort_files(file.uri for file in storage.list_folder(uri, unlisted))
         for job in found.jobs.values():
+            job.below = len(uri.rstrip("/")) > len(job.root)
             self._job(job, part=_PART_OF_JOB.search(f"{uri}/", len(job.root)) is not None)
         for finished in found.rounds:
             self._round(finished)

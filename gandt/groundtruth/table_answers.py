@@ -108,6 +108,7 @@ def _enter_rows(
             job=job or reading.job,
             submitted_at=time,
             seconds=seconds_of(row.seconds),
+            decides=row.decides is True or str(row.decides).strip().lower() in ("true", "1"),
         )
     if row is None:
         box.note("empty", uri, "The table has no row with an answer.")

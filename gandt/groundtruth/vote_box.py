@@ -68,6 +68,8 @@ class VoteBox:
         self._labels: list[Label] = []
         self._times: list[str | None] = []
         self._seconds = array("d")
+        self._decides = array("b")
+        self._decided: dict[tuple[str, str], str] = {}  # task and reviewer: where it is said
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -107,6 +109,7 @@ class VoteBox:
         field: str = "",
         submitted_at: str | None = None,
         seconds: float | None = None,
+        decides: bool = False,
     ) -> None:
         """Put in one vote."""
         columns = self._columns
@@ -120,6 +123,11 @@ class VoteBox:
         self._labels.append(label)
         self._times.append(submitted_at)
         self._seconds.append(float("nan") if seconds is None else seconds)
+        self._decides.append(decides)
+
+    def decide(self, task: str, worker: str, where: str) -> None:
+        """Note that a worker's answer settles a task: it is a reviewer's."""
+        self._decided[task, worker] = where
 
     # ------------------------------------------------------------------------------- counting
 
@@ -159,6 +167,7 @@ class VoteBox:
             job=_known(self._jobs_of(keep)),
             submitted_at=_known([self._times[i] for i in keep]),
             seconds_spent=_known([_or_none(self._seconds[i]) for i in keep]),
+            decides=self._deciding(keep),
             tasks=tasks,
             classes=_with_used(classes, labels),
             gold=gold,
@@ -167,6 +176,25 @@ class VoteBox:
             image_sizes=self.image_sizes,
             oddities=tuple(self.oddities),
         )
+
+    def _deciding(self, rows: npt.NDArray[np.int64]) -> Sequence[bool]:
+        """Which answers settle their task; empty where none does."""
+        if not self._decided and not any(self._decides):
+            return ()
+        decides, missing = [], dict(self._decided)
+        for row in rows:
+            task = self._tasks.texts[self._columns["task"][row]]
+            worker = self._workers.texts[self._columns["worker"][row]]
+            listed = missing.pop((task, worker), None) is not None
+            decides.append(listed or bool(self._decides[row]))
+        for (task, worker), where in missing.items():
+            self.note(
+                "no decision",
+                where,
+                f"Worker {worker}, task {brief(task)}: the answer that is to decide is not there; "
+                "the others count.",
+            )
+        return decides
 
     def _jobs_of(self, rows: npt.NDArray[np.int64]) -> list[str | None]:
         texts = [*self._jobs.texts, None]  # the code -1 takes the last

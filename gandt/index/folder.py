@@ -28,6 +28,7 @@ import numpy.typing as npt
 from gandt import storage
 from gandt.errors import IndexFolderError
 from gandt.index.card import IndexCard, read_card
+from gandt.index.columns import Columns
 from gandt.index.remote import mirror, named
 from gandt.types import FloatArray, HalfArray, IntArray
 
@@ -150,6 +151,7 @@ class Index:
             )
         self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
         self._dead = _read_dead(folder, self.rows)
+        self._columns = Columns()
         if self.card is None:
             self._check_unit_rows()
         elif self.shards and self.dimension != self.card.model.dimension:
@@ -232,26 +234,23 @@ class Index:
 
         Folders of clip-retrieval lack columns that gandt writes; nulls stand for them.
         """
-        import pyarrow as pa
-
         for shard in self.shards:
-            table = read_metadata(shard, (name,))
-            if name in table.column_names:
-                yield shard.start, table[name]
-            else:
-                yield shard.start, pa.chunked_array([pa.nulls(shard.rows, pa.string())])
+            yield shard.start, self._columns.read(shard, name, scanning=True)
 
     def values(self, name: str, rows: IntArray) -> list[Any]:
         """Values of one metadata column for these rows, in the order asked for."""
         rows = np.asarray(rows, dtype=np.int64)
         out: list[Any] = [None] * len(rows)
         for shard, where in self._by_shard(rows):
-            table = read_metadata(shard, (name,))
-            if name in table.column_names:
-                found = table[name].take(rows[where] - shard.start).to_pylist()
-                for position, value in zip(where.tolist(), found, strict=True):
-                    out[position] = value
+            column = self._columns.read(shard, name)
+            found = column.take(rows[where] - shard.start).to_pylist()
+            for position, value in zip(where.tolist(), found, strict=True):
+                out[position] = value
         return out
+
+    def keep_columns(self, limit: int) -> None:
+        """Keep up to so many bytes of metadata columns in memory, for whoever asks often."""
+        self._columns.limit = limit
 
     def uris(self, rows: IntArray) -> list[str]:
         """URIs of these rows' images, in the order asked for."""
@@ -267,7 +266,8 @@ class Index:
         rows = []
         if len(values):
             for start, chunked in self.column(column):
-                mask = pc.is_in(chunked.cast(pa.string()), value_set=values)
+                text = chunked if chunked.type == values.type else chunked.cast(values.type)
+                mask = pc.is_in(text, value_set=values)
                 rows.append(np.flatnonzero(mask.to_numpy()) + start)
         return np.concatenate(rows).astype(np.int64) if rows else np.empty(0, dtype=np.int64)
 
@@ -301,26 +301,6 @@ def sorted_numbered(directory: Path, stem: str) -> list[Path]:
             if match:
                 found.append((int(match[1]), path))
     return [path for _, path in sorted(found)]
-
-
-def read_metadata(shard: Shard, columns: tuple[str, ...]) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(shard.metadata)
-        present = [name for name in columns if name in file.schema_arrow.names]
-        table = file.read(columns=present or None)
-    except (OSError, ValueError) as error:
-        raise IndexFolderError(
-            f"{shard.metadata} cannot be read ({error}); restore it from a copy, or embed into "
-            "a new folder."
-        ) from error
-    if table.num_rows != shard.rows:
-        raise IndexFolderError(
-            f"{shard.metadata} has {table.num_rows} rows and {shard.vectors.name} has "
-            f"{shard.rows}; restore both from one copy, or embed into a new folder."
-        )
-    return table
 
 
 def _read_dead(folder: Path, rows: int) -> IntArray:

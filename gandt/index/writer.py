@@ -25,7 +25,8 @@ import numpy.typing as npt
 
 from gandt.errors import IndexFolderError, ModelMismatch
 from gandt.index.card import CARD_NAME, IndexCard, read_card, write_card
-from gandt.index.folder import DEAD_NAME, Index, Rejected, read_metadata, sorted_numbered
+from gandt.index.columns import read_metadata
+from gandt.index.folder import DEAD_NAME, Index, Rejected, sorted_numbered
 from gandt.storage import atomic_path
 from gandt.types import BoolArray, Embedded, FloatArray, Item
 

@@ -6,6 +6,8 @@ Below the folder, as the developer guide has it ("Output Data")::
     annotation-tool/data.json                                   the labels, in order
     annotation-tool/template.liquid                             the page
     manifests/output/output.manifest                            the manifest, byte for byte
+    reviewed.csv                                                whose answers decide a task: ours
+    skipped.csv                                                 for people: ours
 
 so that whatever reads a finished job reads this too. The files of one object are a pure function of
 its answers; each is put in its place whole. They are not flushed to the disk one by one: the
@@ -15,8 +17,6 @@ colons, which some file systems refuse.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +25,7 @@ from pathlib import Path
 
 from gandt.errors import StorageError
 from gandt.labeling.queue_store import StoredAnswer
+from gandt.tables import format_csv, shown_cell
 
 __all__ = ["AnswersFolder", "response_bytes"]
 
@@ -96,10 +97,14 @@ class AnswersFolder:
             text = json.dumps(listed, ensure_ascii=False, indent=2) + "\n"
             self._put(tool / "data.json", text.encode())
 
+    def responses(self, task: int) -> Path:
+        """The folder of one object's answers."""
+        return self.root / _RESPONSES / str(task)
+
     def write(self, task: int, answers: Sequence[StoredAnswer], names: Mapping[int, str]) -> bool:
         """Write the file of one object; whether anything had to change."""
         data = response_bytes(answers, names)
-        folder = self.root / _RESPONSES / str(task)
+        folder = self.responses(task)
         place = folder / f"{_stamp(answers)}.json" if data else None
         changed = False
         for other in _json_files(folder):
@@ -124,16 +129,21 @@ class AnswersFolder:
                 changed += self.write(int(folder.name), (), names)
         return changed
 
+    def write_reviewed(self, decided: Sequence[tuple[str, str]]) -> None:
+        """List which tasks a reviewer decided, and who; `gandt aggregate` reads it."""
+        self._table("reviewed.csv", ("task", "worker"), decided)
+
     def write_problems(self, problems: Sequence[tuple[str, str, str]]) -> None:
         """List who could not answer what, and why; for people, nothing reads it."""
-        place = self.root / "skipped.csv"
-        if not problems:
+        shown = [tuple(map(shown_cell, problem)) for problem in problems]
+        self._table("skipped.csv", ("task", "worker", "reason"), shown)
+
+    def _table(self, name: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        place = self.root / name
+        if rows:
+            self._put(place, format_csv([head, *rows]).encode())
+        else:
             place.unlink(missing_ok=True)
-            return
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerows([("task", "worker", "reason"), *problems])
-        self._put(place, table.getvalue().encode())
 
     def _put(self, place: Path, data: bytes) -> bool:
         """Put a file in its place whole; whether it was another one before."""

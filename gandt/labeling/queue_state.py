@@ -220,6 +220,10 @@ class QueueState:
         """How many of them the person could not answer."""
         return self._desk(person).skipped
 
+    def has_answered(self, person: int, task: int) -> bool:
+        """Whether the person answered a task, and did not say that they cannot."""
+        return person in self._tally(task).answered
+
     def left(self, person: int) -> int:
         """How many tasks there are at most for this person still."""
         return len(self.open) - self._desk(person).open_done

@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS replaced (
   person INTEGER NOT NULL, task INTEGER NOT NULL, revision INTEGER NOT NULL,
   content TEXT NOT NULL, skipped TEXT NOT NULL, submitted REAL NOT NULL,
   PRIMARY KEY (person, task, revision)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS decisions (
+  person INTEGER NOT NULL, task INTEGER NOT NULL, position INTEGER NOT NULL, at REAL NOT NULL,
+  PRIMARY KEY (person, task, position)) WITHOUT ROWID;
 """
 
 
@@ -215,8 +218,14 @@ class QueueStore:
         ).fetchone()
         return None if row is None else _answer(row)
 
-    def save_answer(self, answer: StoredAnswer) -> None:
-        """Keep an answer for good, and end the lease; what it replaces is kept beside it."""
+    def save_answer(self, answer: StoredAnswer, decides: int | None = None) -> None:
+        """Keep an answer for good, and end the lease; what it replaces is kept beside it.
+
+        Parameters
+        ----------
+        decides
+            Position of the image that it decides, where a reviewer gave it.
+        """
         with self._transaction(to_disk=True) as db:
             db.execute(
                 "INSERT OR REPLACE INTO replaced SELECT person, task, revision, content, skipped, "
@@ -234,6 +243,26 @@ class QueueStore:
             db.execute(
                 "DELETE FROM leases WHERE person = ? AND task = ?", (answer.person, answer.task)
             )
+            if decides is not None:
+                _decide(db, answer.person, answer.task, decides, answer.submitted)
+
+    # ------------------------------------------------------------------------------- decisions
+
+    def decisions(self) -> list[tuple[int, int, int, float]]:
+        """What reviewers decided: person, task, position of the image, and when."""
+        rows = self._db.execute("SELECT person, task, position, at FROM decisions")
+        return [(person, task, position, at) for person, task, position, at in rows]
+
+    def save_decision(self, person: int, task: int, position: int, now: float) -> None:
+        """Note that what this person answered decides."""
+        with self._transaction(to_disk=True) as db:
+            _decide(db, person, task, position, now)
+
+
+def _decide(db: sqlite3.Connection, person: int, task: int, position: int, now: float) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)", (person, task, position, now)
+    )
 
 
 def _dump(value: Iterable[int] | dict[str, object]) -> str:

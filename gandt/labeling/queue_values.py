@@ -49,10 +49,10 @@ class Sent:
 
     content: dict[str, object]
     revision: int
-    accepted: float
-    hidden: tuple[int, ...]
     seconds: float | None = None
     skipped: str = ""
+    accepted: float = 0.0
+    hidden: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

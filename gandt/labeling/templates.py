@@ -84,7 +84,9 @@ def read_stand_in(*, widgets: bool = False) -> str:
 
     With `widgets`, also what takes the place of its widgets; our own pages need none.
     """
-    names = ("crowd-stand-in.js", "crowd-widgets.js") if widgets else ("crowd-stand-in.js",)
+    names = ["crowd-stand-in.js"]
+    if widgets:
+        names += ["crowd-widgets-style.js", "crowd-widgets.js"]
     folder = resources.files("gandt.templates")
     return "".join((folder / name).read_text(encoding="utf-8") for name in names)
 

@@ -26,6 +26,7 @@ from gandt.selection.scores import (
     log_ranks,
     margins,
     seed_weights,
+    some_rows,
     standardize,
 )
 from gandt.selection.spaces import center, unit, whiten
@@ -45,7 +46,7 @@ def score(context: Context) -> FloatArray:
     """Score `(t, n)` in (0, 1]: weighted geometric mean of `10 / (rank + 10)` of both rankings."""
     n, targets = len(context.candidates), len(context.targets)
     classes, pool, edges = context.classes, context.moments, graph(context)
-    reference = center(context.background, pool)
+    reference = center(some_rows(context.background), pool)
     weights = [seed_weights(center(seeds, pool), reference) for seeds in context.seeds]
     weights += [np.full(len(seeds), 1 / len(seeds)) for seeds in classes[targets:]]
 

@@ -46,7 +46,8 @@ class Context:
     contrast: FloatArray  # (k', d): seeds of what is not wanted; may have no rows
     random_seed: int = 0
     pool_moments: Moments | None = field(default=None, repr=False)  # of `background`
-    neighbors: Neighbors | None = field(default=None, repr=False)  # of the candidates, see graph.py
+    # Of the candidates, see graph.py; or what finds them when a strategy first needs them.
+    neighbors: Neighbors | Callable[[], Neighbors] | None = field(default=None, repr=False)
     _kept: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

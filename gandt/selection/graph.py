@@ -115,6 +115,8 @@ def graph(context: Context) -> Graph:
 def _build(context: Context) -> Graph:
     pool, candidates = context.moments, context.candidates
     listed = context.neighbors or candidate_neighbors(candidates, pool)
+    if not isinstance(listed, Neighbors):
+        listed = listed()
     n = len(candidates)
     mapped = comparable(np.concatenate([candidates, *context.classes]), pool)
     nodes = len(mapped)

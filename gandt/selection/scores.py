@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from gandt.types import FloatArray
 
-__all__ = ["Scores", "as_result", "log_ranks", "margins", "seed_weights", "standardize"]
+__all__ = [
+    "Scores",
+    "as_result",
+    "log_ranks",
+    "margins",
+    "seed_weights",
+    "some_rows",
+    "standardize",
+]
 
 Scores = npt.NDArray[np.float64]
 
@@ -54,6 +62,11 @@ def log_ranks(scores: Scores) -> Scores:
     return np.asarray(-np.log(ranks + float(_RANK_OFFSET)), np.float64)
 
 
+def some_rows(background: FloatArray) -> FloatArray:
+    """Evenly spaced rows of the background, as many as `seed_weights` looks at or fewer."""
+    return background[:: max(1, -(-len(background) // _CHANCE_ROWS))]
+
+
 def seed_weights(seeds: FloatArray, background: FloatArray) -> Scores:
     """Weigh each seed by how well the other seeds of its class vouch for it; `(k,)`, sum 1.
 
@@ -67,7 +80,7 @@ def seed_weights(seeds: FloatArray, background: FloatArray) -> Scores:
         return np.full(k, 1 / k)
     others = (seeds.sum(axis=0) - seeds) / np.float32(k - 1)
     agreement = np.einsum("kd,kd->k", seeds, others)
-    chance = background[:: -(-len(background) // _CHANCE_ROWS)] @ others.T
+    chance = some_rows(background) @ others.T
     weights = (chance < agreement).mean(axis=0) + 0.05
     return np.asarray(weights / weights.sum(), np.float64)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,16 @@ from gandt.pool.sources import find_items, open_pool
 from gandt.tables import Table, find_column, read_rows
 from gandt.types import Embedder, FloatArray, Item, SeedSet
 
-__all__ = ["DEFAULT_OTHER", "LabeledItem", "Prompt", "embed_seeds", "find_seeds", "parse_prompt"]
+__all__ = [
+    "DEFAULT_OTHER",
+    "LabeledItem",
+    "Prompt",
+    "Seed",
+    "embed_seeds",
+    "find_seeds",
+    "make_seed_set",
+    "parse_prompt",
+]
 
 DEFAULT_OTHER = "Other"
 PATH_COLUMNS = ("image_path", "uri", "task", "path", "file", "filename", "image", "url")
@@ -52,6 +61,15 @@ class Prompt:
 
     text: str
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A labeled example that has its vector."""
+
+    uri: str  # or text
+    vector: FloatArray  # (d,) of unit length
+    sha256: str = ""  # of its bytes; "" where unknown
 
 
 def parse_prompt(value: str) -> Prompt:
@@ -231,25 +249,54 @@ def embed_seeds(
                 unreadable += [(item.uri, reason) for item, reason in batch.rejected]
         finally:
             decoder.close()
-    by_class: dict[str, list[tuple[str, FloatArray, str]]] = defaultdict(list)
+    by_class: dict[str, list[Seed]] = defaultdict(list)
     for seed in items:
         if seed.item.uri in known:
             vector, sha256 = known[seed.item.uri]
-            by_class[seed.label].append((seed.item.uri, vector, sha256))
+            by_class[seed.label].append(Seed(seed.item.uri, vector, sha256))
     if prompts:
         vectors = embedder.encode_text([prompt.text for prompt in prompts])
         for prompt, vector in zip(prompts, vectors, strict=True):
-            by_class[prompt.label].append((prompt.text, vector, ""))
-    _require_targets(by_class, {seed.label for seed in items}, unreadable, len(uris), other)
-    classes = tuple(sorted(by_class))
-    seeds = SeedSet(
+            by_class[prompt.label].append(Seed(prompt.text, vector))
+    _require_readable(by_class, {seed.label for seed in items}, unreadable, len(uris))
+    if not by_class:
+        raise SeedError(
+            "there are no seeds; give --seeds a folder with one folder of images per class."
+        )
+    return make_seed_set(by_class, other), tuple(unreadable)
+
+
+def make_seed_set(by_class: Mapping[str, Sequence[Seed]], other: str = DEFAULT_OTHER) -> SeedSet:
+    """Put examples with their vectors together, classes sorted, each class in the given order.
+
+    Parameters
+    ----------
+    by_class
+        A class without examples is as good as not named.
+    other
+        Name of the contrast class; it need not have seeds.
+
+    Raises
+    ------
+    SeedError
+        There is no class to aim at.
+    """
+    classes = tuple(sorted(name for name, seeds in by_class.items() if seeds))
+    if not classes:
+        raise SeedError("there are no seeds; give a class at least one example.")
+    if set(classes) <= {other}:
+        raise SeedError(
+            f"all seeds are of the contrast class {other!r}, so there is nothing to look for; add "
+            "a class, or name another contrast class (--other)."
+        )
+    groups = [by_class[name] for name in classes]
+    return SeedSet(
         classes=classes,
-        uris=tuple(tuple(uri for uri, _, _ in by_class[name]) for name in classes),
-        vectors=tuple(np.stack([vector for _, vector, _ in by_class[name]]) for name in classes),
+        uris=tuple(tuple(seed.uri for seed in group) for group in groups),
+        vectors=tuple(np.stack([seed.vector for seed in group]) for group in groups),
         other=other if other in classes else None,
-        sha256=tuple(tuple(sha for _, _, sha in by_class[name]) for name in classes),
+        sha256=tuple(tuple(seed.sha256 for seed in group) for group in groups),
     )
-    return seeds, tuple(unreadable)
 
 
 def _from_index(index: Index, items: dict[str, Item]) -> dict[str, tuple[FloatArray, str]]:
@@ -270,26 +317,16 @@ def _from_index(index: Index, items: dict[str, Item]) -> dict[str, tuple[FloatAr
     }
 
 
-def _require_targets(
-    usable: dict[str, list[tuple[str, FloatArray, str]]],
+def _require_readable(
+    usable: Mapping[str, Sequence[Seed]],
     wanted: set[str],
     unreadable: Sequence[tuple[str, str]],
     total: int,
-    other: str,
 ) -> None:
-    reasons = f"; first: {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
     empty = sorted(wanted - set(usable))
     if empty:
+        reasons = f"; first: {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
         raise SeedError(
             f"class {empty[0]} has no readable seed ({len(unreadable)} of {total} seed images "
             f"cannot be read{reasons}); replace them."
-        )
-    if not usable:
-        raise SeedError(
-            "there are no seeds; give --seeds a folder with one folder of images per class."
-        )
-    if set(usable) <= {other}:
-        raise SeedError(
-            f"all seeds are of the contrast class {other!r}, so there is nothing to look for; add "
-            "a class, or name another contrast class with --other."
         )

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gandt.errors import SeedError, UsageError
-from gandt.index.ann import open_search
 from gandt.index.folder import Index
 from gandt.index.search import sample_rows
 from gandt.selection.context import Context
 from gandt.selection.diversity import marginal_relevance
 from gandt.selection.duplicates import THRESHOLD, Copies, copies_of_seeds
+from gandt.selection.memory import PoolMemory, Sight
+from gandt.selection.options import MOST_ROWS, SelectOptions
 from gandt.selection.quota import draft, even_split, rank_orders
 from gandt.selection.spaces import center
 from gandt.selection.strategies import not_discarded, strategy
@@ -26,42 +27,7 @@ from gandt.types import BoolArray, Candidate, FloatArray, IntArray, SeedSet, Sel
 
 __all__ = ["SelectOptions", "select_candidates"]
 
-SHORTLIST = 20_000  # rows that strategies look at; a pool up to this size is looked at whole
-BACKGROUND = 10_000  # rows that stand for the whole pool where it is larger
 SPREAD = 8  # times the quota: how far down a ranking diversity may reach
-
-
-@dataclass(frozen=True, slots=True)
-class SelectOptions:
-    """What a person may ask for.
-
-    Raises
-    ------
-    UsageError
-        A value is out of its range.
-    """
-
-    budget: int = 500  # images in all
-    per_class: int | None = None  # images of each class, instead of the budget
-    strategy: str = "auto"
-    min_similarity: float | None = None  # cosine to the nearest seed of the class
-    diversity: float = 0.0  # 0 takes the best, 1 the most different
-    explore: float = 0.0  # share of the images that is drawn at random
-    duplicates: float | None = None  # centered cosine from which images are copies
-    random_seed: int = 0
-    shortlist: int = SHORTLIST
-
-    def __post_init__(self) -> None:
-        strategy(self.strategy)
-        for name, least in (("budget", 1), ("per_class", 1), ("shortlist", 1), ("random_seed", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"{name} is {value}; it must be at least {least}.")
-        for name in ("diversity", "explore"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 0 to 1.")
-        if self.duplicates is not None and self.duplicates <= 0:
-            raise UsageError(f"duplicates is {self.duplicates}; it must be above 0.")
 
 
 @dataclass(slots=True)
@@ -71,6 +37,7 @@ class _Round:
     index: Index
     seeds: SeedSet
     options: SelectOptions
+    limits: tuple[int, ...] | None  # per target; None where they share the budget
     rows: IntArray  # (n,) of the index, that strategies look at
     context: Context
     eligible: BoolArray  # (n,)
@@ -89,6 +56,8 @@ def select_candidates(
     options: SelectOptions,
     left_out: IntArray,
     gold: IntArray | None = None,
+    *,
+    memory: PoolMemory | None = None,
 ) -> Selection:
     """Choose the candidates of a round.
 
@@ -98,6 +67,8 @@ def select_candidates(
         Rows that must not be chosen: labeled already, or sent before.
     gold
         Rows whose labels are known, which must not be chosen either.
+    memory
+        Of the same index, for whoever selects from it more than once.
 
     Raises
     ------
@@ -107,6 +78,7 @@ def select_candidates(
         Nothing is left to choose from.
     """
     targets = seeds.targets
+    limits = options.limits(targets)
     by_name = dict(zip(seeds.classes, seeds.vectors, strict=True))
     if any(vectors.shape[1] != index.dimension for vectors in seeds.vectors):
         raise SeedError(
@@ -131,25 +103,29 @@ def select_candidates(
             notes.append(f"{_count(len(planted), 'image')} of the pool {are}; left out.")
         known[gold] = True
     groups = [by_name[name] for name in targets]
-    rows, background = _look_at(index, groups, options, known)
+    sight = _look_at(memory or PoolMemory(index), groups, options, limits, known)
+    rows = sight.rows
     if known[rows].all():
         raise UsageError(
             f"{index.folder} holds no image that is neither a seed nor excluded; embed more, or "
             "exclude less."
         )
-    candidates = index.take(rows)
     context = Context(
-        candidates=candidates,
-        background=candidates if background is None else index.take(background),
+        candidates=sight.candidates,
+        background=sight.background,
         targets=targets,
         seeds=tuple(groups),
         contrast=by_name[seeds.other]
         if seeds.other
         else np.empty((0, index.dimension), dtype=np.float32),
         random_seed=options.random_seed,
+        pool_moments=sight.moments,
+        neighbors=sight.neighbors,
     )
     out_of_question = np.flatnonzero(known).astype(np.int64)
-    round_ = _Round(index, seeds, options, rows, context, ~known[rows], out_of_question, notes)
+    round_ = _Round(
+        index, seeds, options, limits, rows, context, ~known[rows], out_of_question, notes
+    )
     return _choose(round_)
 
 
@@ -160,19 +136,21 @@ def _rows_of_seeds(index: Index, seeds: SeedSet) -> IntArray:
 
 
 def _look_at(
-    index: Index, groups: Sequence[FloatArray], options: SelectOptions, known: BoolArray
-) -> tuple[IntArray, IntArray | None]:
-    """Rows for the strategies, and rows that stand for the pool (None: the same)."""
-    rng = np.random.default_rng([options.random_seed, 1])
-    if index.live_rows <= options.shortlist:
-        # Rows that may not be chosen still shape the neighbor graph, so they stay in sight.
-        return np.setdiff1d(np.arange(index.rows, dtype=np.int64), index.dead), None
-    quota = options.per_class or -(-options.budget // len(groups))
-    count = max(options.shortlist // len(groups), 4 * quota)
-    settings = index.card.search if index.card else {}
-    search = open_search(index, index.folder, settings)
-    rows = search.shortlist(groups, count, exclude=known)
-    return rows, sample_rows(index, BACKGROUND, rng)
+    memory: PoolMemory,
+    groups: Sequence[FloatArray],
+    options: SelectOptions,
+    limits: tuple[int, ...] | None,
+    known: BoolArray,
+) -> Sight:
+    """What strategies look at: the whole pool, or of a large one what is most like the seeds."""
+    images = sum(limits) if limits else options.budget
+    most = options.rows_looked_at(images)
+    if memory.index.live_rows <= (options.shortlist or MOST_ROWS):
+        return memory.whole()
+    quota = max(limits) if limits else -(-images // len(groups))
+    count = min(max(most // len(groups), 4 * quota), memory.index.live_rows)
+    rows = memory.search().shortlist(groups, count, exclude=known)
+    return memory.part(rows, options.random_seed)
 
 
 def _choose(round_: _Round) -> Selection:
@@ -182,15 +160,15 @@ def _choose(round_: _Round) -> Selection:
     hashes = [value or "" for value in round_.index.values("sha256", round_.rows)]
     _leave_out_copies_of_seeds(round_, hashes, threshold)
 
-    targets = range(len(context.targets))
-    total = options.per_class * len(targets) if options.per_class else options.budget
-    drawn_at_random = round(options.explore * total)
+    targets, limits = range(len(context.targets)), round_.limits
+    total = sum(limits) if limits else options.budget
     scores = strategy(options.strategy)(context)
     orders = rank_orders(scores, _eligible(round_) & not_discarded(options.strategy, scores))
-    if options.per_class:
-        each = options.per_class - round(options.explore * options.per_class)
-        quotas: Sequence[int] = [each] * len(targets)
+    if limits:
+        quotas = tuple(limit - round(options.explore * limit) for limit in limits)
+        drawn_at_random = total - sum(quotas)
     else:
+        drawn_at_random = round(options.explore * total)
         quotas = even_split(total - drawn_at_random, len(targets))
     if options.diversity:
         spread = center(context.candidates, context.moments)
@@ -202,7 +180,7 @@ def _choose(round_: _Round) -> Selection:
     taken = draft(
         orders,
         quotas,
-        pooled=options.per_class is None,
+        pooled=limits is None,
         scores=scores,
         accept=copies.accept,
     )
@@ -214,13 +192,19 @@ def _choose(round_: _Round) -> Selection:
         found.append(_candidates(round_, target, chosen, scores[target], copies))
     spoken_for = {int(place) for part in taken for place in part}
     spoken_for |= {copy for place in tuple(spoken_for) for copy in copies.of(place)}
-    explored = _explore(round_, drawn_at_random, spoken_for)
+    shares = [drawn_at_random] * len(targets)
+    if limits:
+        shares = [limit - quota for limit, quota in zip(limits, quotas, strict=True)]
+    explored = _explore(round_, drawn_at_random, shares, spoken_for)
     for candidate in explored:
         group = found[context.targets.index(candidate.label)]
         group.append(replace(candidate, rank=len(group) + 1))
     candidates = tuple(candidate for group in found for candidate in group)
     round_.notes += _shortfall(round_, total, len(candidates))
-    round_.notes += _empty_handed(context.targets, found, total)
+    wanted = [place for place in targets if limits is None or limits[place]]
+    round_.notes += _empty_handed(
+        [context.targets[place] for place in wanted], [found[place] for place in wanted], total
+    )
     hidden = sum(len(candidate.duplicates) for candidate in candidates)
     if hidden:
         round_.notes.append(f"{_count(hidden, 'near-copy', 'near-copies')} set aside.")
@@ -296,11 +280,12 @@ def _candidates(
     ]
 
 
-def _explore(round_: _Round, count: int, taken: set[int]) -> list[Candidate]:
+def _explore(round_: _Round, count: int, shares: Sequence[int], taken: set[int]) -> list[Candidate]:
     """Draw images uniformly from all that may be chosen, whatever their score.
 
-    Where the pool was shortlisted the draw is over the whole pool all the same: only so do the
-    answers say something about what no strategy would show.
+    Each goes to the class that it is most similar to, of those whose share is not full yet. Where
+    the pool was shortlisted the draw is over the whole pool all the same: only so do the answers
+    say something about what no strategy would show.
     """
     if not count:
         return []
@@ -311,10 +296,12 @@ def _explore(round_: _Round, count: int, taken: set[int]) -> list[Candidate]:
     drawn = rng.permutation(sample_rows(index, min(index.live_rows, count + len(blocked)), rng))
     rows = np.array([row for row in drawn.tolist() if row not in blocked][:count], dtype=np.int64)
     vectors, uris = index.take(rows), index.uris(rows)
-    out = []
+    left, out = list(shares), []
     for vector, uri in zip(vectors, uris, strict=True):
         best = [seeds @ vector for seeds in context.seeds]
-        target = int(np.argmax([values.max() for values in best]))
+        nearest = sorted(range(len(best)), key=lambda target: -float(best[target].max()))
+        target = next(target for target in nearest if left[target])
+        left[target] -= 1
         name = context.targets[target]
         seed = int(best[target].argmax())
         similarity = float(best[target][seed])

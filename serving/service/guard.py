@@ -3,8 +3,9 @@
 - `Host` has to be an address, `localhost` or a name of this machine that the service was told: a
   name of somebody else that was made to point here (DNS rebinding) is refused.
 - What changes anything has to come from a page of the service itself (`Origin`), so that no other
-  site can send it with the visitor's cookies.
-- A body is limited in size and in time.
+  site can send it with the visitor's cookies. A service for programs, which send no `Origin`, takes
+  JSON alone: browsers send it to another site only after that site has agreed, and name the origin.
+- A body is limited in size and in time; headers are by the server (`patience`).
 - Replies carry a strict content security policy, with a nonce that is new each time, and may be
   neither framed nor sniffed.
 
@@ -24,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["MAX_BODY", "Guard", "nonce_of", "too_large"]
+__all__ = ["MAX_BODY", "Guard", "cut_short", "nonce_of", "too_large"]
 
 MAX_BODY = 16_000_000  # bytes; the mask of a large image is the most that pages send
 BODY_SECONDS = 30.0
@@ -41,7 +42,7 @@ def page_policy(nonce: str) -> str:
     """The content security policy of a page."""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-        "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
 
@@ -55,10 +56,21 @@ class Guard:
         What stands behind.
     names
         Host names of this machine, without a port, beside `localhost` and addresses.
+    programs
+        Whether programs may send what changes something: as JSON, and without an `Origin`.
+    max_body
+        Bytes of a body.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
-        self.app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: Iterable[str] = (),
+        *,
+        programs: bool = False,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self.app, self.programs, self.max_body = app, programs, max_body
         self.names = frozenset({"localhost", *(name.lower() for name in names)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,10 +94,10 @@ class Guard:
 
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            reply = JSONResponse({"error": refusal[1]}, refusal[0])
+            reply = JSONResponse({"error": refusal[1], "field": None}, refusal[0])
             await reply(scope, receive, answer)
             return
-        await self.app(scope, _limited(receive), answer)
+        await self.app(scope, _limited(scope, receive, self.max_body), answer)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         hosts = headers.getlist("host")
@@ -94,11 +106,15 @@ class Guard:
         if scope["method"] in _READS:
             return None
         # Either scheme, for a proxy may speak TLS for us; the host is what tells sites apart.
-        if headers.get("origin") not in (f"http://{hosts[0]}", f"https://{hosts[0]}"):
-            return 403, "This was not sent by a page of this desk, so it was not taken."
+        ours = {f"http://{hosts[0]}", f"https://{hosts[0]}"}
+        origins = headers.getlist("origin")
+        if not (self.programs and not origins) and (len(origins) != 1 or origins[0] not in ours):
+            return 403, "This was not sent by a page of this service, so it was not taken."
+        if self.programs and _has_body(headers) and not _is_json(headers):
+            return 415, "A body is sent as JSON: set Content-Type to application/json."
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > MAX_BODY:
-            return 413, too_large()
+        if length.isdecimal() and (len(length) > 18 or int(length) > self.max_body):
+            return 413, too_large(self.max_body)
         return None
 
     def _is_ours(self, host: str) -> bool:
@@ -118,13 +134,31 @@ def _host_name(host: str) -> str:
     return name.lower() if not colon or port.isdecimal() else ""
 
 
-def too_large() -> str:
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _is_json(headers: Headers) -> bool:
+    kinds = headers.getlist("content-type")
+    return len(kinds) == 1 and kinds[0].partition(";")[0].strip().lower() == "application/json"
+
+
+def too_large(limit: int = MAX_BODY) -> str:
     """Say that a body is too large."""
-    return f"What was sent is larger than {MAX_BODY // 1_000_000} MB, so it was not taken."
+    return f"What was sent is larger than {limit // 1_000_000} MB, so it was not taken."
 
 
-def _limited(receive: Receive) -> Receive:
-    """Receive no more of a body than is allowed, and wait no longer for it."""
+def cut_short(request: Request) -> tuple[int, str]:
+    """Say why a body was not received to its end: a status, and a sentence."""
+    found = request.scope.get("gandt.cut")
+    return found or (400, "What was sent did not come to its end, so it was not taken.")
+
+
+def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """Receive no more of a body than is allowed, and wait no longer for it.
+
+    What is cut off ends as if the client had left; the scope says why, see `cut_short`.
+    """
     taken = 0
     deadline = None
 
@@ -137,10 +171,13 @@ def _limited(receive: Receive) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), max(0.01, deadline - now))
         except asyncio.TimeoutError:
+            sentence = f"What was sent did not arrive within {BODY_SECONDS:g} s; send it again."
+            scope["gandt.cut"] = 408, sentence
             return {"type": "http.disconnect"}
         if message["type"] == "http.request":
             taken += len(message.get("body", b""))
-            if taken > MAX_BODY:
+            if taken > limit:
+                scope["gandt.cut"] = 413, too_large(limit)
                 return {"type": "http.disconnect"}
             if not message.get("more_body", False):
                 taken = -1

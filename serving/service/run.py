@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gandt.errors import UsageError
+from gandt.serving.service.patience import IDLE_SECONDS, PatientProtocol
 
 __all__ = ["PORT", "bind", "is_loopback", "make_server", "own_names", "public_host", "serve"]
 
@@ -116,6 +117,7 @@ def make_server(app: ASGIApp, on_ready: Callable[[], object] = lambda: None) -> 
     """
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -123,7 +125,7 @@ def make_server(app: ASGIApp, on_ready: Callable[[], object] = lambda: None) -> 
         proxy_headers=False,
         ws="none",
         limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=30,
+        timeout_keep_alive=int(IDLE_SECONDS),
         timeout_graceful_shutdown=_GOODBYE,
         h11_max_incomplete_event_size=32_768,
     )

@@ -22,6 +22,12 @@ needs = () => {
   return "A box has no label yet: choose one for it, or delete it.";
 };
 
+restore = (earlier) => {
+  const { boundingBoxes } = parsed(earlier.boundingBox) || {};
+  if (!Array.isArray(boundingBoxes)) return;
+  put(boundingBoxes.map(({ label, left, top, width, height }) => ({ label: labels.includes(label) ? label : null, left, top, width, height })));
+};
+
 function fit() {
   if (!size) return;
   const wide = matchMedia("(min-width: 46rem) and (min-height: 30rem)").matches;

@@ -94,7 +94,7 @@ function choiceList(names, { multi, none, onchange }) {
       return true;
     }
     if (event.key === "/" && search) { search.focus(); return true; }
-    if (event.key === "Enter" && box.contains(event.target)) { submit(); return true; }
+    if (event.key === "Enter" && box.contains(event.target)) { if (!event.repeat) submit(); return true; }
     const row = rows.find((candidate) => candidate.key && candidate.key === event.key.toLowerCase());
     if (!row) return false;
     choose(row);
@@ -102,5 +102,12 @@ function choiceList(names, { multi, none, onchange }) {
     return true;
   });
   parts.push(box);
-  return { parts, nodes: rows.map((row) => row.node) };
+  function set(wanted) {
+    chosen.clear();
+    for (const row of rows) if (wanted.includes(row.name)) chosen.add(row.name);
+    const first = rows.find((row) => chosen.has(row.name));
+    if (first) { rove(first); reveal(first); }
+    render();
+  }
+  return { parts, set, nodes: rows.map((row) => row.node) };
 }

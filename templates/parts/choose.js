@@ -23,6 +23,7 @@ function show() {
       say("The image does not load.");
       alertUser("This image does not load. Try again, or report it with “Can’t answer”.");
     });
+    image.decoding = "sync";  // the page and its picture appear in one frame
     image.addEventListener("load", () => { unloaded = false; alertUser(""); });
     const open = () => enlarge(source, "The image to label");
     image.addEventListener("click", open);
@@ -54,4 +55,8 @@ status("Nothing chosen yet");
 check = () => (count ? "" : PAGE.multi
   ? "Choose every label that fits, or “" + NONE + "”, before you submit."
   : "Choose a label before you submit; if none can be chosen, say why with “Can’t answer”.");
+restore = (answer) => {
+  const { label, labels: several } = parsed(answer.category) || {};
+  list.set(Array.isArray(several) ? several : [label]);
+};
 clear = () => { field.value = NOTHING; };

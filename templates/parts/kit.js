@@ -75,6 +75,7 @@ let submitting = false;
 let unloaded = false;  // whether an image did not load: the likeliest problem then
 let check = () => "";  // each page's own: what is still missing, in one sentence
 let clear = () => {};  // empties the answer's field; a problem is no answer
+let restore = () => {};  // each page's own: shows an earlier answer again, to look at or to change
 let noted = () => "";  // problems with parts of an answer that is complete
 
 const reasons = {
@@ -106,6 +107,12 @@ const problem = (() => {
     send.click();
   });
   return {
+    restore: (text) => {  // the reason that was given, and what was written beside it
+      const radio = radios.find(({ value }) => text === value || text.startsWith(value + ": "));
+      if (!radio) return;
+      radio.checked = true;
+      details.value = text.slice(radio.value.length + 2);
+    },
     open: () => {
       if (unloaded && !radios.some((radio) => radio.checked)) radios[0].checked = true;
       ready();
@@ -139,6 +146,10 @@ form.onsubmit = (event) => {  // also where somebody else calls for a submission
   return false;
 };
 $("gt-submit").addEventListener("click", submit);
+form.addEventListener("crowd-restore", ({ detail }) => {
+  if (typeof detail.problem === "string") problem.restore(detail.problem);
+  restore(detail);
+});
 
 // ---- pictures: a broken one says so, any can be enlarged
 function picture(source, alt, onbroken) {
@@ -213,7 +224,7 @@ function enlarge(source, name, actions) {
   const remembered = (value) => {  // storage is forbidden in some frames
     try { return value === undefined ? localStorage.getItem("gt-guide") : localStorage.setItem("gt-guide", value); } catch { return null; }
   };
-  const choice = remembered();
+  const choice = guide.hidden ? null : remembered();  // storage keeps the page waiting: only where it is needed
   guide.open = choice === null ? innerWidth >= 800 && innerHeight >= 640 : choice === "open";
   guide.querySelector("summary").addEventListener("click", () => remembered(guide.open ? "closed" : "open"));
 })();
@@ -233,7 +244,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const inControl = event.target.closest && event.target.closest("button, summary, a");
   if (event.key === "?") { event.preventDefault(); showKeys(); }
-  else if (event.key === "Enter" && !inControl) { event.preventDefault(); submit(); }
+  else if (event.key === "Enter" && !inControl) { event.preventDefault(); if (!event.repeat) submit(); }
 });
 function plain(event) { return !event.ctrlKey && !event.metaKey && !event.altKey; }
 

@@ -36,6 +36,13 @@ write = () => JSON.stringify({
     .map(({ label, start, end }) => ({ label, startOffset: start, endOffset: end })),
 });
 
+restore = (earlier) => {
+  const { entities } = parsed(earlier.entities) || {};
+  if (!Array.isArray(entities)) return;
+  put(entities.filter((mark) => mark.startOffset >= 0 && mark.startOffset < mark.endOffset && mark.endOffset <= points.length)
+    .map(({ label, startOffset, endOffset }) => ({ label, start: startOffset, end: endOffset })));
+};
+
 function tidy(start, end) {
   while (start < end && /^\s$/u.test(points[start])) start++;
   while (end > start && /^\s$/u.test(points[end - 1])) end--;

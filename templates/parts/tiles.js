@@ -239,6 +239,14 @@ check = () => {
   return (open.length === 1 ? "Image " + listed + " has no answer yet" : open.length + " images have no answer yet (" + listed + ")") +
     ": choose labels, “" + none + "” or “Can’t tell” for each.";
 };
+restore = (answer) => {
+  const troubles = parsed(answer.problem);
+  change(tiles.map((tile, at) => {
+    const names = parsed(answer["labels-" + tile.index]);
+    const trouble = Array.isArray(troubles) && troubles.find(({ index }) => String(index) === tile.index);
+    return [at, Array.isArray(names) ? names : [], trouble ? String(trouble.problem) : ""];
+  }), false);
+};
 clear = () => { for (const tile of tiles) tile.field.value = "[]"; };
 noted = () => {
   const found = tiles.filter((tile) => tile.problem).map((tile) => ({ index: Number(tile.index), problem: tile.problem }));

@@ -13,10 +13,13 @@ import pytest
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 COMMANDS = (
-    *("embed", "select", "manifest", "label", "launch", "status", "wait", "stop", "fetch"),
-    *("aggregate", "report", "info", "validate", "teams", "template"),
+    *("embed", "select", "serve", "manifest", "label", "launch", "status", "wait", "stop"),
+    *("fetch", "aggregate", "report", "info", "validate", "teams", "template"),
 )
-HEAVY = ("torch", "numpy", "faiss", "pyarrow", "scipy", "PIL", "boto3", "rich", "open_clip", "timm")
+HEAVY = (
+    *("torch", "numpy", "faiss", "pyarrow", "scipy", "PIL", "boto3", "rich", "open_clip", "timm"),
+    *("fastapi", "pydantic", "starlette", "uvicorn", "prometheus_client"),
+)
 
 
 def example(help_text: str) -> list[str]:

@@ -42,6 +42,34 @@ def test_json_is_all_of_standard_output(say: Say, project: Path) -> None:
     assert err == ""
 
 
+def test_each_class_gets_its_quota(say: Say, project: Path) -> None:
+    ask = ["select", "--seeds", "seeds.csv", "--quota", "red=5", "--quota", "blue=2"]
+    out, _ = say(*ask, "--duplicates", 1, "--json")
+    assert json.loads(out)["classes"] == {"blue": 2, "red": 5}
+
+
+@pytest.mark.parametrize(
+    ("quotas", "sentence"),
+    [
+        (["red"], "--quota 'red': write CLASS=N, for example --quota cat=50."),
+        (["red=many"], "--quota 'red=many': write CLASS=N"),
+        (["=3"], "--quota '=3': write CLASS=N"),
+        (["red=-1"], "--quota 'red=-1': write CLASS=N"),
+        (["red=" + "9" * 5000], "write CLASS=N"),
+        (["red=0"], "the quota of class red is 0; it must be at least 1"),
+        (["red=1", "red=2"], "--quota names class red twice"),
+        (["purple=3"], "a quota for class 'purple', which is none to look for"),
+    ],
+)
+def test_a_quota_that_makes_no_sense_is_refused(
+    say: Say, project: Path, quotas: list[str], sentence: str
+) -> None:
+    given = [part for quota in quotas for part in ("--quota", quota)]
+    _, err = say("select", "--seeds", "seeds.csv", *given, code=2)
+    assert sentence in err
+    assert not (project / "selection.manifest").exists()
+
+
 def test_tiled_tasks_with_rewritten_references_validate(say: Say, project: Path) -> None:
     say(
         *("select", "--seeds", "seeds.csv", "--budget", 9, "--duplicates", 1),

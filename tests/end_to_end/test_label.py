@@ -251,12 +251,15 @@ def test_a_reviewer_corrects_by_clicking(ann: Person, folder: Path) -> None:
         ann.click("#\\34 -0 a")
         assert ann.on_task(4)["review"] is True
         ann.keys("3", ENTER)
-        ann.wait("document.title === 'Review'")
-        assert ann.wait("document.querySelector('li.disputed')")
-        assert "Rev: Other" in ann.text("li.disputed")
+        ann.wait("document.title === 'Review' && document.getElementById('4-0')")
+        assert "decided by Rev" in ann.text("#\\34 -0")
+        assert "Rev: Other" in ann.text("#\\34 -0")
         assert ann.js("return location.hash") == "#4-0"
+        assert "0 with different answers" in ann.text()
         desk.stop()
-    assert aggregate(folder)["04.png"]["votes"] == "2"
+    decided = aggregate(folder)["04.png"]
+    assert (decided["label"], decided["certain"], decided["votes"]) == ("Other", "true", "2")
+    assert decided["reviewed_by"] == "Rev"
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 568), (1280, 800), (3840, 2160)])

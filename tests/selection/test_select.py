@@ -126,6 +126,79 @@ def test_per_class_is_met_by_each_class(choose: Select) -> None:
     assert per_class(choose(per_class=5)) == {"blue": 5, "green": 5, "red": 5}
 
 
+def test_quotas_are_met_by_the_classes_they_name_and_others_get_none(choose: Select) -> None:
+    selection = choose(quotas={"red": 7, "blue": 2})
+    assert per_class(selection) == {"blue": 2, "red": 7}
+    assert selection.classes == ("blue", "green", "red")
+    assert selection.notes == ()
+
+
+def test_a_quota_that_cannot_be_met_goes_to_nobody_else(choose: Select) -> None:
+    selection = choose(quotas={"red": 4, "blue": 500}, left_out=range(10))
+    assert per_class(selection) == {"blue": 46, "red": 4}
+    assert any(note.startswith("50 of 504 wanted") for note in selection.notes)
+
+
+@pytest.mark.parametrize("ask", [{"quotas": {"red": 5, "blue": 3, "green": 1}}, {"per_class": 5}])
+@pytest.mark.parametrize("explore", [0.1, 0.3, 0.5, 1.0])
+def test_what_is_drawn_at_random_counts_towards_the_images_of_a_class(
+    choose: Select, ask: dict[str, object], explore: float
+) -> None:
+    wanted = ask.get("quotas", dict.fromkeys(CLASSES, 5))
+    selection = choose(**ask, explore=explore)
+    assert per_class(selection) == wanted
+    assert len(set(names(selection))) == len(selection)
+
+
+def test_seeds_of_a_class_without_a_quota_are_rivals_all_the_same(
+    random_index: tuple[Index, SeedSet],
+) -> None:
+    index, seeds = random_index
+
+    def scores(seed_set: SeedSet, **quotas: int) -> dict[str, float]:
+        options = SelectOptions(quotas=quotas, duplicates=1.5)
+        found = select_candidates(index, seed_set, options, NOTHING).candidates
+        return {c.uri: c.score for c in found if c.label == "a"}
+
+    without_b = SeedSet(
+        seeds.classes[:2], seeds.uris[:2], seeds.vectors[:2], "Other", seeds.sha256[:2]
+    )
+    both = scores(seeds, a=40, b=10)
+    assert both.items() <= scores(seeds, a=55).items()
+    assert not both.items() <= scores(without_b, a=55).items()
+
+
+@settings(max_examples=25)
+@given(
+    quotas=st.dictionaries(st.sampled_from(["a", "b"]), st.integers(1, 40), min_size=1),
+    explore=st.floats(0, 1),
+    diversity=st.sampled_from([0.0, 0.7]),
+    shortlist=st.sampled_from([None, 9]),
+)
+def test_quotas_are_never_exceeded_nor_left_short_while_images_remain(
+    quotas: dict[str, int],
+    explore: float,
+    diversity: float,
+    shortlist: int | None,
+    random_index: tuple[Index, SeedSet],
+) -> None:
+    index, seeds = random_index
+    options = SelectOptions(
+        quotas=quotas,
+        explore=explore,
+        diversity=diversity,
+        shortlist=shortlist,
+        strategy="nearest",
+        duplicates=1.5,
+    )
+    counts = per_class(select_candidates(index, seeds, options, NOTHING))
+    assert all(counts.get(name, 0) <= quotas.get(name, 0) for name in ("a", "b"))
+    if sum(quotas.values()) <= index.live_rows:
+        assert counts == quotas
+    else:
+        assert sum(counts.values()) == index.live_rows
+
+
 @pytest.fixture(scope="module")
 def random_index(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, SeedSet]:
     """An index of 55 random vectors and seeds of two classes and a contrast."""
@@ -397,12 +470,25 @@ def test_two_processes_write_the_same_bytes(index: Index, colors: Path, tmp_path
         ({"explore": 1.5}, "explore is 1.5; it must be from 0 to 1"),
         ({"diversity": -0.1}, "diversity is -0.1; it must be from 0 to 1"),
         ({"duplicates": 0.0}, "duplicates is 0.0; it must be above 0"),
+        ({"quotas": {"red": 3, "blue": 0}}, "quota of class blue is 0; it must be at least 1"),
+        ({"quotas": {}}, "quotas names no class"),
+        ({"quotas": {"red": 3}, "per_class": 2}, "per_class and quotas exclude each other"),
         ({"strategy": "best"}, "No strategy is called 'best': choose one of auto, nearest"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, object], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         SelectOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["purple", "Other"])
+def test_a_quota_for_a_class_that_is_not_looked_for_is_refused(
+    choose: Select, seeds: Path, name: str
+) -> None:
+    (seeds / "blue").rename(seeds / "Other")
+    sentence = f"a quota for class '{name}', which is none to look for: .* green, red"
+    with pytest.raises(UsageError, match=sentence):
+        choose(quotas={"red": 3, name: 3})
 
 
 def test_seeds_of_another_dimension_are_refused(index: Index) -> None:

@@ -26,6 +26,7 @@ from gandt.labeling.queue_tasks import page_input, shown_images
 from gandt.labeling.queue_values import Assignment, Conflict, NotYours
 from gandt.labeling.render import render_page
 from gandt.labeling.templates import PAGES
+from gandt.labeling.widgets import PREFIX
 from gandt.serving.service.desk.bar import put_bar
 from gandt.serving.service.desk.door import Door
 from gandt.serving.service.desk.progress import progress_json
@@ -109,9 +110,16 @@ class Desk:
         back: str | None = None,
         forth: str = "/",
         note: str = "",
+        shown: tuple[str, dict[str, object]] | None = None,
         review: bool = False,
     ) -> Response:
-        """Render the page for a task, with the bar above it."""
+        """Render the page for a task, with the bar above it.
+
+        Parameters
+        ----------
+        shown
+            Somebody else's answer to begin with, and their name, where this person has none.
+        """
         queue, task = self.queue, assignment.task
         nonce = nonce_of(request)
         page = render_page(
@@ -131,14 +139,19 @@ class Desk:
             "back": back,
             "forth": forth,
             "note": note,
-            "previous": assignment.previous,
+            "previous": assignment.previous if shown is None else shown[1],
+            "whose": "" if shown is None else shown[0],
+            "saved": queue.just_saved(person),
+            "swaps": _is_ours(queue.page),
             "ahead": [self.shelf.address(uri) for uri in images],
             "person": person.name,
             "who": "/who" if self.sessions.open_door else None,
             "review": review,
             "progress": None if review else progress_json(queue.progress(person)),
         }
-        return HTMLResponse(put_bar(page, desk, nonce))
+        image = shown_images([task])[0] if task.subject == "image" else None
+        address = None if image is None else self.shelf.address(image)
+        return HTMLResponse(put_bar(page, desk, nonce, image=address))
 
     def earlier(self, request: Request) -> Response:
         """A task that this person answered, to look at the answer or to change it."""
@@ -164,15 +177,21 @@ class Desk:
         content, skipped = await read_answer(request)
         revision, seconds = read_numbers(request)
 
-        def save() -> str:
+        def save() -> dict[str, object]:
             self.queue.answer(
                 person, task, content, revision=revision, seconds=seconds, skipped=skipped
             )
             # After a correction one goes on through the later ones, as one came.
             forth = self.queue.after(person, task) if revision else None
-            return "/" if forth is None else f"/task/{forth}"
+            if forth is not None:
+                return {"next": f"/task/{forth}"}
+            if "ahead" not in request.query_params:
+                return {"next": "/"}
+            # The bar puts the page in place of its own, and one way to the server is saved.
+            page = self.home(request)
+            return {"next": "/", "page": bytes(page.body).decode(), "nonce": nonce_of(request)}
 
-        return JSONResponse({"saved": True, "next": await run_in_threadpool(save)})
+        return JSONResponse({"saved": True, **await run_in_threadpool(save)})
 
     def image(self, request: Request) -> Response:
         """Send an image to those who may be here."""
@@ -188,6 +207,11 @@ class Desk:
         now = progress_json(self.queue.progress(person))
         ready = self.queue.peek(person, -1) is not None
         return JSONResponse({**now, "ready": ready})
+
+
+def _is_ours(page: str) -> bool:
+    """Whether a page is known to stand being put in place of another without a load."""
+    return page in PAGES or page.startswith(PREFIX)
 
 
 def desk_routes(desk: Desk) -> list[Route]:

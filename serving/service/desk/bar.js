@@ -9,6 +9,8 @@
   const desk = JSON.parse(bar.dataset.desk);
   const AWAY = 60000;  // milliseconds without a key or a pointer that are no work
   const EVERY = 15000;  // milliseconds from one look at the server to the next
+  const own = document.currentScript.nonce;
+  let looking = 0;
   let left = false;
 
   // ---- numbers
@@ -33,21 +35,13 @@
   new ResizeObserver(fit).observe(bar);
   fit();
 
-  const memory = {  // storage is forbidden in some windows
-    get: (key) => { try { return sessionStorage.getItem(key); } catch { return null; } },
-    set: (key, value) => { try { sessionStorage.setItem(key, value); } catch { /* only a nicety */ } },
-    drop: (key) => { try { sessionStorage.removeItem(key); } catch { /* only a nicety */ } },
-  };
   let telling = 0;
   function tell(text, later, milliseconds) {  // what is said now, and what a while after
     clearTimeout(telling);
     $("desk-saved").textContent = text;
     if (later !== text) telling = setTimeout(() => { $("desk-saved").textContent = later; }, milliseconds);
   }
-  if (memory.get("desk-saved")) {
-    memory.drop("desk-saved");
-    tell("✓ Saved", "", 2500);
-  }
+  if (desk.saved) tell("✓ Saved", "", 2500);
 
   function alertUser(text, action) {
     const box = $("desk-alert");
@@ -83,24 +77,33 @@
 
   // ---- the answer goes out, and arrives
   let pending = null;
-  function address() { return desk.action + (desk.action.includes("?") ? "&" : "?") + "revision=" + desk.revision + "&seconds=" + seconds(); }
+  const swaps = desk.swaps && !desk.review && !desk.revision && location.pathname === "/";
+  function address() { return desk.action + (desk.action.includes("?") ? "&" : "?") + "revision=" + desk.revision + "&seconds=" + seconds() + (swaps ? "&ahead" : ""); }
   document.addEventListener("crowd-answer", (event) => {
     pending = event.detail;
     event.target.dataset.action = address();
     alertUser("");
     tell("", "Saving …", 400);  // the answer before was saved, not this one
   }, true);
-  document.addEventListener("crowd-saved", (event) => go((event.detail || {}).next));
+  document.addEventListener("crowd-saved", (event) => go(event.detail || {}));
   document.addEventListener("crowd-failed", (event) => {
     event.preventDefault();
     const status = /\((\d{3})\)/.exec(event.detail);
     explain(status ? Number(status[1]) : 0);
   });
-  function go(to) {
+  function go({ next, page, nonce }) {
     left = true;
     pending = null;
-    memory.set("desk-saved", "1");
-    location.replace(to || desk.forth);
+    clearInterval(looking);
+    clearTimeout(telling);
+    clearTimeout(explain.timer);
+    if (!page || !swaps || next !== location.pathname) { location.replace(next || desk.forth); return; }
+    // The next page came with the answer. Written over this one it is there at once, where a load
+    // would take the browser twice as long. All of a page goes, listeners too; the policy stays.
+    document.open();
+    document.write(page.replaceAll(nonce, own));
+    document.close();
+    scrollTo(0, 0);
   }
   function explain(status) {
     tell("", "");
@@ -125,7 +128,7 @@
         method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ answerContent: pending }),
       });
-      if (reply.ok) { go((await reply.json()).next); return; }
+      if (reply.ok) { go(await reply.json()); return; }
       status = reply.status;
     } catch { /* not reached */ }
     explain(status);
@@ -151,7 +154,7 @@
           body: JSON.stringify({ skip: reason.value.trim() }),
         });
         box.close();
-        if (reply.ok) go((await reply.json()).next);
+        if (reply.ok) go(await reply.json());
         else if (reply.status < 500 && reply.status !== 429) explain(reply.status);
         else alertUser("The task was not skipped (" + reply.status + "): skip it again.");  // nothing is pending that would be sent again
       } catch { box.close(); alertUser("The desk cannot be reached: skip the task again."); }
@@ -180,52 +183,40 @@
     else if (event.key === "]" && desk.revision) { event.preventDefault(); location.replace(desk.forth); }
   });
 
-  // ---- an earlier answer is shown again, where the page has controls for it
+  // ---- an earlier answer is shown again, in words here and by the page in its own way
   function parsed(text) { try { return JSON.parse(text); } catch { return null; } }
-  function press(buttons, names) {
-    for (const button of buttons) {
-      const name = button.querySelector(".gt-name");
-      if (name && names.includes(name.textContent)) button.click();
-    }
-  }
-  let drawn = false;  // what was drawn is not drawn again
-  function restore(answer) {
+  function words(answer) {
     const said = [];
-    const category = parsed(answer.category);
-    if (category) {
-      const names = Array.isArray(category.labels) ? category.labels : [category.label].filter(Boolean);
-      press(document.querySelectorAll(".gt-choice"), names);
-      said.push(...names);
+    for (const [field, value] of Object.entries(answer)) {
+      const found = typeof value === "string" ? parsed(value) : value;
+      if (field === "problem" || !found || typeof found !== "object") continue;
+      if (Array.isArray(found.labels)) said.push(...found.labels.map(String));
+      else if (found.label) said.push(String(found.label));
+      for (const [key, one, many] of [["boundingBoxes", "box", "boxes"], ["entities", "mark", "marks"]]) {
+        const count = Array.isArray(found[key]) ? found[key].length : -1;
+        if (count >= 0) said.push(count ? count + " " + (count === 1 ? one : many) : "that there is nothing to mark");
+      }
     }
-    const indexes = [...document.querySelectorAll(".gt-tile-data")].map((data) => data.dataset.index);
-    const troubles = parsed(answer.problem);
-    document.querySelectorAll(".gt-tile").forEach((tile, at) => {
-      const names = parsed(answer["labels-" + indexes[at]]);
-      if (Array.isArray(names)) press(tile.querySelectorAll(".gt-chip"), names);
-      const trouble = Array.isArray(troubles) && troubles.some((one) => String(one.index) === indexes[at]);
-      const unsure = trouble && tile.querySelector('.gt-chip[aria-keyshortcuts="-"]');
-      if (unsure) unsure.click();
-    });
-    for (const [field, key, one, many] of [["boundingBox", "boundingBoxes", "box", "boxes"], ["entities", "entities", "mark", "marks"]]) {
-      const found = parsed(answer[field]);
-      if (found && Array.isArray(found[key])) { said.push(found[key].length + " " + (found[key].length === 1 ? one : many)); drawn = true; }
-    }
-    if (typeof answer.problem === "string" && answer.problem && !Array.isArray(troubles)) said.push("that it cannot be answered: " + answer.problem);
+    const { problem } = answer;
+    if (typeof problem === "string" && problem && !Array.isArray(parsed(problem))) said.push("that it cannot be answered: " + problem);
     return said;
   }
 
   addEventListener("DOMContentLoaded", () => {
     $("desk-skip").hidden = Boolean($("gt-report")) || desk.review;
+    const note = $("desk-before").firstElementChild;
+    note.append(desk.note);
     if (desk.previous) {
-      const said = restore(desk.previous);
-      const words = $("desk-before").firstElementChild;
+      document.querySelector("crowd-form")?.restore?.(desk.previous);
+      const said = words(desk.previous);
       if (said.length) {
-        words.append(desk.note + " You said ");
-        said.forEach((text, at) => words.append(at ? ", " : "", Object.assign(document.createElement("bdi"), { textContent: text })));
-        words.append(drawn ? ". To change it, draw all of it again." : ". Submit to change it.");
-      } else words.textContent = desk.note + " Submit to change it.";
+        note.append(" ", desk.whose ? Object.assign(document.createElement("bdi"), { textContent: desk.whose }) : "You", " said ");
+        said.forEach((text, at) => note.append(at ? ", " : "", Object.assign(document.createElement("bdi"), { textContent: text })));
+        note.append(".");
+      }
+      note.append(desk.review ? "" : " Submit to change it.");
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-    } else if (desk.note) $("desk-before").firstElementChild.textContent = desk.note;
+    }
     $("desk-before").hidden = !desk.note;
     fit();
   });
@@ -242,5 +233,5 @@
       if (reply.ok) show(await reply.json());
     } catch { /* the next look may go better; an answer says so itself */ }
   }
-  if (desk.progress) setInterval(look, EVERY);
+  looking = desk.progress ? setInterval(look, EVERY) : 0;
 })();

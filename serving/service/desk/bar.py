@@ -16,13 +16,20 @@ _BODY = re.compile(r"<body\b[^>]*>", re.I)
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.I)
 
 
-def put_bar(page: str, desk: Mapping[str, object], nonce: str) -> str:
-    """Put the bar at the beginning of a worker page, with what it has to know."""
+def put_bar(page: str, desk: Mapping[str, object], nonce: str, *, image: str | None = None) -> str:
+    """Put the bar at the beginning of a worker page, with what it has to know.
+
+    Parameters
+    ----------
+    image
+        Address of the picture that the page is about, to be loaded before its scripts ask for it.
+    """
     bar = fill(
         "desk/bar.html",
         {
             "desk": dict(desk),
             "nonce": html.escape(nonce),
+            "image": image,
             "css": Markup(asset("theme.css") + asset("desk/bar.css")),
             "script": Markup(asset("desk/bar.js")),
         },

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gandt.aggregation.aggregate import aggregate
+from gandt.aggregation.decisions import CONFIDENCE
 from gandt.answers import Box, Label, Mask, Span
 from gandt.errors import AnswerError
 from gandt.groundtruth.responses import read_answers
 from gandt.labeling.queue import Queue
+from gandt.labeling.queue_store import Person
 
-__all__ = ["ReviewRow", "review_rows"]
+__all__ = ["ReviewRow", "no_rows", "review_rows", "with_decision"]
 
 NOTHING = "(nothing)"  # a complete answer without a label
 
@@ -34,6 +36,12 @@ class ReviewRow:
     agreement: float  # share of the votes that equal the label
     votes: tuple[tuple[str, str], ...]  # who, and what
     known: bool  # a planted answer
+    reviewer: str = ""  # who decided it; "" where nobody did
+
+    @property
+    def disputed(self) -> bool:
+        """Whether people said different things and nobody decided."""
+        return self.agreement < 1 and not self.reviewer
 
 
 def review_rows(queue: Queue) -> list[ReviewRow]:
@@ -78,8 +86,49 @@ def review_rows(queue: Queue) -> list[ReviewRow]:
                 agreement=float(labels["agreement"][at]),
                 votes=tuple(votes.get(name, ())),
                 known=labels["source"][at] == "gold",
+                reviewer=(labels["reviewed_by"][at] or "") if "reviewed_by" in labels else "",
             )
         )
+    return _in_order(rows)
+
+
+def with_decision(
+    queue: Queue, rows: list[ReviewRow], reviewer: Person, task: int, position: int
+) -> list[ReviewRow]:
+    """The rows after one more decision, without making all of them again.
+
+    The row comes from the files of its task; only how sure the others were is as it was before.
+    """
+    before = next((r for r in rows if (r.task, r.position) == (task, position)), None)
+    if before is None:
+        return rows
+    try:
+        answers = read_answers([str(queue.responses_to(task))])
+    except AnswerError:
+        return rows  # it is saved; what cannot be read of it is said when the rows are made again
+    said = [
+        (worker, label)
+        for name, worker, label in zip(answers.task, answers.worker, answers.label, strict=True)
+        if name == before.name
+    ]
+    decided = next((label for worker, label in said if worker == reviewer.name), None)
+    if decided is None:
+        return rows
+    agreeing = sum(label == decided for _, label in said)
+    label = words(decided)
+    after = replace(
+        before,
+        label=label,
+        confidence=before.confidence if label == before.label else 0.0,
+        agreement=agreeing / len(said),
+        votes=tuple((worker, words(label)) for worker, label in said),
+        reviewer=reviewer.name,
+    )
+    after = replace(after, confidence=max(after.confidence, CONFIDENCE))
+    return _in_order([after if row is before else row for row in rows])
+
+
+def _in_order(rows: list[ReviewRow]) -> list[ReviewRow]:
     sizes = Counter(row.label for row in rows)
     return sorted(
         rows, key=lambda row: (-sizes[row.label], row.label, row.confidence, row.task, row.position)

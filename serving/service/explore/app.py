@@ -1,0 +1,136 @@
+"""Selection over HTTP, and the page to explore with: one application behind the guard.
+
+What a route does is in `explorer`, and what goes wrong becomes a reply in `faults`. The OpenAPI
+document at `/openapi.json` is made from `models` and `replies`, and states every status that a
+route can answer with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from gandt._version import __version__
+from gandt.serving.service.explore.access import Access, AccessCheck
+from gandt.serving.service.explore.document import describe, statuses
+from gandt.serving.service.explore.engine import Engine
+from gandt.serving.service.explore.explorer import Explorer
+from gandt.serving.service.explore.faults import HANDLERS
+from gandt.serving.service.explore.metrics import Measured
+from gandt.serving.service.explore.models import MAX_BODY
+from gandt.serving.service.explore.replies import (
+    Health,
+    ImageOut,
+    ImagesOut,
+    InfoOut,
+    MapOut,
+    SaveOut,
+    SearchOut,
+    SelectOut,
+)
+from gandt.serving.service.explore.sent import StrictRoute
+from gandt.serving.service.explore.starting import StartingSeeds
+from gandt.serving.service.guard import Guard
+
+if TYPE_CHECKING:
+    from gandt.serving.service.explore.pool_map_data import PoolMap
+    from gandt.serving.service.explore.thumbnails import Thumbnails
+
+__all__ = ["explore_app", "explorer_app"]
+
+
+def _sends(what: str, kind: str) -> dict[str, Any]:
+    """What a route says that sends something other than JSON."""
+    replies = {200: {"description": what, "content": {kind: {}}}}
+    return {"response_class": Response, "responses": replies}
+
+
+def _router(explorer: Explorer) -> APIRouter:
+    router = APIRouter(route_class=StrictRoute)
+    heavy, light = (404, 429, 503), (429, 503)
+
+    def get(path: str, answer: Callable[..., Any], *codes: int, **more: Any) -> None:
+        more.setdefault("responses", {}).update(statuses(*codes))
+        router.add_api_route(path, answer, methods=["GET"], **more)
+
+    def post(path: str, answer: Callable[..., Any], model: type[BaseModel], *codes: int) -> None:
+        found = statuses(403, 408, 413, 415, 422, *codes)
+        router.add_api_route(path, answer, methods=["POST"], response_model=model, responses=found)
+
+    get("/v1/info", explorer.info, *light, response_model=InfoOut)
+    get("/v1/images", explorer.images, 422, *light, response_model=ImagesOut)
+    get("/v1/images/{id}", explorer.image, 422, *heavy, response_model=ImageOut)
+    picture, codes = "/v1/images/{id}", (304, 413, 415, 422, *heavy)
+    get(f"{picture}/file", explorer.file, *codes, **_sends("The picture.", "image/*"))
+    get(
+        f"{picture}/thumbnail",
+        explorer.thumbnail,
+        *codes,
+        **_sends("The thumbnail.", "image/jpeg"),
+    )
+    post("/v1/search", explorer.search, SearchOut, *heavy)
+    post("/v1/select", explorer.select, SelectOut, *heavy)
+    post("/v1/save", explorer.save, SaveOut, 409, *heavy)
+    get("/v1/map", explorer.map, *light, response_model=MapOut)
+    points = _sends("The points.", "application/octet-stream")
+    get("/v1/map/points", explorer.map_points, *light, **points)
+    get("/healthz", explorer.health, response_model=Health)
+    get("/metrics", explorer.counts, **_sends("The numbers.", "text/plain"))
+    get("/", explorer.page, include_in_schema=False)
+    get("/static/{name}", explorer.part, include_in_schema=False)
+    get("/enter/{token}", explorer.enter, include_in_schema=False)
+    get("/favicon.ico", explorer.icon, include_in_schema=False)
+    return router
+
+
+def explore_app(
+    engine: Engine,
+    *,
+    access: Access,
+    thumbnails: Thumbnails,
+    pool_map: PoolMap,
+    save_folder: Path | None = None,
+    seeds: StartingSeeds | None = None,
+    names: Iterable[str] = (),
+) -> ASGIApp:
+    """Make the application: the routes behind the guard, all of it counted.
+
+    Parameters
+    ----------
+    save_folder, seeds
+        See `Explorer`.
+    names
+        Host names of this machine; see `Guard`.
+    """
+    explorer = Explorer(
+        engine,
+        access=access,
+        thumbnails=thumbnails,
+        pool_map=pool_map,
+        save_folder=save_folder,
+        seeds=seeds,
+    )
+    return explorer_app(explorer, names=names)
+
+
+def explorer_app(explorer: Explorer, *, names: Iterable[str] = ()) -> ASGIApp:
+    """Make the application of an explorer; see `explore_app`."""
+    app = FastAPI(
+        title="gandt serve",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=HANDLERS,
+    )
+    app.state.bodies = explorer.bodies
+    app.include_router(_router(explorer))
+    describe(app, explorer.access)
+    checked = AccessCheck(app, explorer.access)
+    return Measured(Guard(checked, names, programs=True, max_body=MAX_BODY), explorer.metrics)
