@@ -98,7 +98,7 @@ def serve(
     from gandt.embedding.lazy import check_device_name
     from gandt.index.model import load_model_of
     from gandt.selection.seeds import find_seeds
-    from gandt.serving.service.explore.access import Access
+    from gandt.serving.service.explore.access import Access, kept_secret
     from gandt.serving.service.explore.app import explorer_app
     from gandt.serving.service.explore.engine import Engine
     from gandt.serving.service.explore.explorer import Explorer
@@ -120,11 +120,14 @@ def serve(
     for item in find_seeds(labels or []):
         known.setdefault(item.item.uri, item.label)
     engine = Engine(opened, lambda: load_model_of(opened, model, device), known=known)
+    in_pool = len(engine.ids(list(known)))
     items = find_seeds(seeds or [])
     cache = _cache_folder()
     bound = bind(host, port, usual=PORT)
     access = Access.for_people(
-        names or ([] if is_loopback(host) else [VISITOR]), subject=storage.normalize(opened.uri)
+        names or ([] if is_loopback(host) else [VISITOR]),
+        subject=storage.normalize(opened.uri),
+        secret=kept_secret(cache / "links.key"),
     )
     explorer = Explorer(
         engine,
@@ -137,6 +140,11 @@ def serve(
     links = _links(access.tokens, bool(names), host, bound.getsockname()[1])
 
     def ready() -> None:
+        if in_pool < len(known):
+            note(
+                f"note: {in_pool:,} of {count(len(known), 'image')} in --labels can be found in "
+                "this pool; their paths have to be those of the index."
+            )
         _announce(engine, items, folder, links, json, host, model)
         if browser and len(links) == 1 and has_screen():
             import webbrowser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -101,15 +102,41 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the model libraries' log lines and warnings off a user's terminal."""
-    level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+    """Keep the model libraries' log lines and warnings off a user's terminal.
+
+    Only what the calling thread logs: a service that loads a model still says what fails meanwhile.
+    """
+    with _LOCK:
+        make = logging.getLogRecordFactory()
+        if not isinstance(make, _Hushed):
+            logging.setLogRecordFactory(_Hushed(make))
+    before, _HUSHED.now = getattr(_HUSHED, "now", False), True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(level)
+        _HUSHED.now = before
+
+
+class _Hushed:
+    """Makes log records; those of a quiet thread are below the level of every handler.
+
+    `logging.disable` would silence all threads, and for good where two took turns.
+    """
+
+    def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
+        self._make = make
+
+    def __call__(self, *arguments: Any, **named: Any) -> logging.LogRecord:
+        record = self._make(*arguments, **named)
+        if getattr(_HUSHED, "now", False):
+            record.levelno = -1
+        return record
+
+
+_HUSHED = threading.local()
+_LOCK = threading.Lock()
 
 
 def make_preprocessing(

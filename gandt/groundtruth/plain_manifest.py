@@ -42,13 +42,14 @@ class Tiling:
 
 
 def draw(things: Sequence[T], sample: int | None, random_seed: int) -> list[T]:
-    """Draw without replacement, uniformly; all, where no number is given; their order is kept."""
+    """Draw without replacement, uniformly, in random order; all as they are without a number."""
     if sample is None or sample >= len(things):
         return list(things)
     if sample < 1:
         raise UsageError(f"--sample {sample} leaves nothing: give 1 or more.")
     rng = np.random.default_rng(random_seed)
-    return [things[i] for i in sorted(rng.choice(len(things), sample, replace=False))]
+    # In the order drawn: folder by folder, people would see one class in a row and expect the next.
+    return [things[i] for i in rng.choice(len(things), sample, replace=False)]
 
 
 def write_images(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from safetensors.torch import save_file
 
 from gandt.embedding.models import BUNDLED, CUDA_DEFAULT, load_model, resolve_auto
 from gandt.embedding.runtime import load_embedder
+from gandt.embedding.weights import quiet
 from gandt.errors import ModelError
 from gandt.pool.decode import decode
 from gandt.types import Preprocessing
@@ -227,3 +230,28 @@ class TestRefused:
     def test_unknown_names(self, name: str, sentence: str) -> None:
         with pytest.raises(ModelError, match=sentence):
             load_model(name)
+
+
+def test_while_a_model_loads_only_its_own_thread_logs_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A service loads its model while other requests fail, and has to say why."""
+    inside, logged = threading.Barrier(2, timeout=10), threading.Barrier(2, timeout=10)
+
+    def load() -> None:
+        with quiet():
+            logging.getLogger("library").error("noise of a library")
+            inside.wait()
+            logged.wait()
+
+    loading = threading.Thread(target=load)
+    loading.start()
+    inside.wait()
+    logging.getLogger("service").error("what went wrong")
+    with quiet(), quiet():
+        logging.getLogger("library").error("more noise")
+    logging.getLogger("service").error("and again")
+    logged.wait()
+    loading.join()
+    logging.getLogger("service").error("and afterwards")
+    assert caplog.messages == ["what went wrong", "and again", "and afterwards"]

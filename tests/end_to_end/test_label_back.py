@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 LABELS = ("cat", "dog", "Other")
 TEXT = "Ann met \U0001f469\u200d\U0001f52c Ben in Oslo"
 LEFT, RIGHT, SHIFT = "\ue012", "\ue014", "\ue008"
+FRAMES = "new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(true), 60)))"
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +271,14 @@ def test_back_shows_the_answer_and_only_a_change_is_saved(
         json.dumps(changed, separators=(",", ":"), ensure_ascii=False),
     )
 
+    submit(ann)
+    ann.on_task(1)
+    ann.wait(case.ready)
+    case.answer(ann)
+    submit(ann)
+    ann.wait("document.title === 'Done'")
+    ann.wait(FRAMES)  # what still ran of the page before would be a fault by now
+
 
 def test_controls_of_somebodys_own_page_are_filled_in_again(
     ann: Person, start: Callable[..., DeskThread], tmp_path: Path
@@ -373,3 +382,27 @@ def test_the_next_page_comes_with_the_answer_and_leaves_nothing_behind(
         assert [desk.queue.again(who, number).revision for number in range(20)] == [1] * 20
     finally:
         desk.stop()
+
+
+def test_what_a_page_had_under_way_ends_with_it(
+    ann: Person, start: Callable[..., DeskThread]
+) -> None:
+    """Timers, and pictures on their way: none meets the page that follows."""
+    desk = start(CASES["one label"])
+    ann.open(desk.links[""])
+    ann.named("Ann")
+    ann.on_task(0)
+    ann.js(
+        "window.late = [];"
+        "setTimeout(() => { late.push('once'); }, 150);"
+        "setInterval(() => { late.push('again'); }, 150);"
+        "window.shown = document.querySelector('.gt-picture img');"
+    )
+    ann.keys("1", ENTER)
+    ann.on_task(1)
+    ann.wait("new Promise((done) => setTimeout(() => done(true), 400))")
+    assert ann.js("return late") == []
+    assert ann.js("return shown.getAttribute('src')") is None  # so it can neither load nor fail
+    ann.keys("1", ENTER)  # what was chosen is said a moment later; the last page has no place for it
+    ann.wait("document.title === 'Done'")
+    ann.wait(FRAMES)

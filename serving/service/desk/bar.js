@@ -31,7 +31,7 @@
   if (desk.progress) show(desk.progress);
   else $("desk-line").hidden = true;
 
-  function fit() { document.documentElement.style.setProperty("--desk", bar.offsetHeight + "px"); }
+  function fit() { if (!left) document.documentElement.style.setProperty("--desk", bar.offsetHeight + "px"); }
   new ResizeObserver(fit).observe(bar);
   fit();
 
@@ -100,6 +100,11 @@
     if (!page || !swaps || next !== location.pathname) { location.replace(next || desk.forth); return; }
     // The next page came with the answer. Written over this one it is there at once, where a load
     // would take the browser twice as long. All of a page goes, listeners too; the policy stays.
+    // The window stays as well: what it was about to do for this page, it would do to the next.
+    const last = setTimeout(() => {});  // timers and intervals are counted as one
+    for (let id = window.deskTimers || 0; id <= last; id += 1) clearTimeout(id);
+    window.deskTimers = last;
+    for (const image of document.images) image.removeAttribute("src");
     document.open();
     document.write(page.replaceAll(nonce, own));
     document.close();
@@ -230,7 +235,8 @@
     try {
       const reply = await fetch("/progress" + (touched && !desk.revision && !desk.review ? "?task=" + desk.task : ""), { credentials: "same-origin" });
       touched = false;
-      if (reply.ok) show(await reply.json());
+      const progress = reply.ok ? await reply.json() : null;
+      if (progress && !left) show(progress);
     } catch { /* the next look may go better; an answer says so itself */ }
   }
   looking = desk.progress ? setInterval(look, EVERY) : 0;

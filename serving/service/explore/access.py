@@ -9,10 +9,13 @@ constant time, and stand in no message, log or metric.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import os
 import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -21,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gandt.serving.service.guard import nonce_of
 from gandt.serving.service.pages import shell
 
-__all__ = ["Access", "AccessCheck"]
+__all__ = ["Access", "AccessCheck", "kept_secret"]
 
 _YEAR = 365 * 24 * 3600
 _OPEN = frozenset({"/healthz", "/favicon.ico"})  # these tell nothing of the pool
@@ -45,9 +48,26 @@ class Access:
         self.cookie = f"gandt-explore-{hashlib.sha256(subject.encode()).hexdigest()[:12]}"
 
     @classmethod
-    def for_people(cls, names: Sequence[str], *, subject: str = "") -> Access:
-        """Make a token for each person."""
-        return cls({name: secrets.token_urlsafe(32) for name in names}, subject=subject)
+    def for_people(
+        cls, names: Sequence[str], *, subject: str = "", secret: bytes | None = None
+    ) -> Access:
+        """Make a token for each person.
+
+        Parameters
+        ----------
+        secret
+            With the same one, people keep their links from one start to the next.
+        """
+        key = secret or secrets.token_bytes(32)
+        tokens = {
+            name: base64.urlsafe_b64encode(
+                hmac.digest(key, f"{subject}\n{name}".encode("utf-8", "surrogatepass"), "sha256")
+            )
+            .decode()
+            .rstrip("=")
+            for name in names
+        }
+        return cls(tokens, subject=subject)
 
     @property
     def open(self) -> bool:
@@ -82,6 +102,29 @@ class Access:
             self.cookie, token, max_age=_YEAR, httponly=True, samesite="strict", path="/"
         )
         return reply
+
+
+def kept_secret(file: Path) -> bytes | None:
+    """The secret that links are made of, made at the first need; None where it cannot be kept.
+
+    Whoever deletes the file makes all links void.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(secrets.token_bytes(32))
+        try:
+            os.link(fresh, file)  # whole, and only where there is none: two may start at once
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+        kept = file.read_bytes()
+    except OSError:
+        return None
+    return kept if len(kept) >= 32 else None
 
 
 class AccessCheck:

@@ -21,7 +21,7 @@ from gandt.serving.service.explore.access import Access, AccessCheck
 from gandt.serving.service.explore.document import describe, statuses
 from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.explorer import Explorer
-from gandt.serving.service.explore.faults import HANDLERS
+from gandt.serving.service.explore.faults import HANDLERS, Caught
 from gandt.serving.service.explore.metrics import Measured
 from gandt.serving.service.explore.models import MAX_BODY
 from gandt.serving.service.explore.replies import (
@@ -132,5 +132,5 @@ def explorer_app(explorer: Explorer, *, names: Iterable[str] = ()) -> ASGIApp:
     app.state.bodies = explorer.bodies
     app.include_router(_router(explorer))
     describe(app, explorer.access)
-    checked = AccessCheck(app, explorer.access)
+    checked = Caught(AccessCheck(app, explorer.access))
     return Measured(Guard(checked, names, programs=True, max_body=MAX_BODY), explorer.metrics)

@@ -13,16 +13,18 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gandt.errors import GandtError, SeedError, UsageError
 from gandt.serving.service.explore.engine import NoSuchImage
 from gandt.serving.service.explore.gate import Busy, ClientGone, TooLate
+from gandt.serving.service.explore.metrics import named
 from gandt.serving.service.explore.pool_map_data import MapNotReady
 from gandt.serving.service.explore.sent import fault
 from gandt.serving.service.explore.work import BadField
 from gandt.serving.service.images import NotShown
 
-__all__ = ["HANDLERS", "refusal"]
+__all__ = ["HANDLERS", "Caught", "refusal"]
 
 _LOG = logging.getLogger(__name__)
 _FAULT = "The service could not answer this: tell whoever runs it."
@@ -72,7 +74,7 @@ async def _gone(request: Request, error: ClientGone) -> Response:
 
 
 async def _known(request: Request, error: GandtError) -> Response:
-    sentence = f"{str(error)[:1].upper()}{str(error)[1:]}"
+    sentence = str(error)  # as it is: it may begin with what somebody wrote
     if isinstance(error, NotShown):
         return refusal(error.status, sentence)
     if isinstance(error, NoSuchImage):
@@ -86,13 +88,9 @@ async def _known(request: Request, error: GandtError) -> Response:
 
 
 async def _system(request: Request, error: OSError) -> Response:
-    _LOG.error("gandt: %s", error)
+    _LOG.error("gandt: %s %s met an error of the system.", *named(request.scope), exc_info=error)
     sentence = f"The system refused this: {error.strerror or type(error).__name__}."
     return refusal(503, sentence, None, {"Retry-After": "10"})
-
-
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    return refusal(500, _FAULT)  # the server logs it
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
@@ -104,5 +102,34 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
     ClientGone: _gone,
     GandtError: _known,
     OSError: _system,
-    Exception: _unforeseen,
 }
+
+
+class Caught:
+    """ASGI middleware that answers and logs what nobody foresaw.
+
+    Parameters
+    ----------
+    app
+        What stands behind.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; where a reply had begun, it ends there."""
+        begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, answer)
+        except Exception:
+            # Not its path: that of a link holds a token.
+            _LOG.exception("gandt: %s %s could not be answered.", *named(scope))
+            if not begun:
+                await refusal(500, _FAULT)(scope, receive, send)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gandt.serving.service.explore.gate import Gate
 
-__all__ = ["MEDIA_TYPE", "Measured", "Metrics"]
+__all__ = ["MEDIA_TYPE", "Measured", "Metrics", "named"]
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -71,13 +71,18 @@ class Metrics:
 
     def record(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request."""
-        route = str(getattr(scope.get("route"), "path", "none"))
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method, route = named(scope)
         if status < 400:
             with self._lock:
                 self._well[route] = self._well.get(route, 0) + 1
         self.requests.labels(route, method, str(status)).inc()
         self.seconds.labels(route, method).observe(seconds)
+
+
+def named(scope: Scope) -> tuple[str, str]:
+    """The method and the route of a request, as far as they are known ones."""
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    return method, str(getattr(scope.get("route"), "path", "none"))
 
 
 class _Now(Collector):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from explore_pool import ColorWords, ExplorePool
@@ -12,7 +13,7 @@ from explore_program import ExploreThread, token_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gandt.serving.service.explore.access import Access
+from gandt.serving.service.explore.access import Access, kept_secret
 
 GETS = (
     *("/", "/v1/info", "/v1/images", "/v1/images/0", "/v1/images/0/file", "/v1/map"),
@@ -158,3 +159,28 @@ def test_the_document_says_what_is_needed(service: ExploreThread) -> None:
             asked = operation["security"]
             assert asked == ([] if path == "/healthz" else [{"token": []}, {"cookie": []}])
             assert ("401" in operation["responses"]) == (path != "/healthz")
+
+
+def test_people_keep_their_links_from_one_start_to_the_next(tmp_path: Path) -> None:
+    """The file is the owner's alone; each index, each person and each secret has other links."""
+    file = tmp_path / "cache" / "links.key"
+    secret = kept_secret(file)
+    assert secret is not None and kept_secret(file) == secret
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in file.parent.iterdir()] == ["links.key"]
+
+    def tokens(secret: bytes | None, subject: str = "/a") -> dict[str, str]:
+        return Access.for_people(["ann", "ben"], subject=subject, secret=secret).tokens
+
+    again = tokens(secret)
+    assert again == tokens(secret)
+    every = [again, tokens(secret, "/b"), tokens(None), tokens(kept_secret(tmp_path / "other.key"))]
+    assert len({token for found in every for token in found.values()}) == 8
+    assert all(len(token) == 43 for token in again.values())
+
+
+def test_where_nothing_can_be_kept_links_last_as_long_as_the_service(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert kept_secret(tmp_path / "file" / "links.key") is None
+    (tmp_path / "damaged.key").write_bytes(b"short")
+    assert kept_secret(tmp_path / "damaged.key") is None
