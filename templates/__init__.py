@@ -8,7 +8,7 @@ service.
 
 `widget-<task>.liquid.html` are of another kind: pages of crowd elements for the task types that
 Ground Truth consolidates itself. `gandt.labeling.widgets` fills in their `@@places@@`;
-`crowd-widgets.js` takes the place of their widgets.
+`crowd-widgets.js` takes the place of their widgets, and `crowd-widgets-style.js` is how those look.
 
 What our own pages take from `task.input` (a line of the manifest, or what a pre-annotation Lambda
 makes of it):

@@ -7,7 +7,7 @@ globalThis.crowdWidgetsStyle ??= `
     :host { --ground: #10151b; --surface: #19212a; --ink: #e8edf3; --muted: #a8b5c3; --edge: #74859a; --hair: #313d4a;
       --accent: #86bbff; --on-accent: #06172b; --tint: #1d3550; --warn-ground: #3c2d06; --warn-ink: #ffe09a; --shade: #0a0e13; } }
   * { box-sizing: border-box; } [hidden] { display: none !important; }
-  .page { display: flex; flex-direction: column; min-height: 100vh; min-height: 100dvh; background: var(--ground); }
+  .page { display: flex; flex-direction: column; min-height: calc(100vh - var(--desk, 0px)); min-height: calc(100dvh - var(--desk, 0px)); background: var(--ground); }
   h1 { margin: 0; padding: .7rem 1rem .2rem; font-size: 1.3rem; line-height: 1.3; font-weight: 650; overflow-wrap: anywhere; }
   h2 { margin: 0 0 .4rem; font-size: .9rem; color: var(--muted); }
   .columns { flex: 1; display: grid; grid-template-columns: minmax(0, 16rem) minmax(0, 1fr) minmax(0, 17rem); gap: 1rem; padding: .6rem 1rem 1rem; align-items: start; }

@@ -65,7 +65,7 @@ def test_the_package_exports_what_it_promises() -> None:
 def loaded_by(statement: str) -> set[str]:
     program = f"{statement}; import sys; print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=600
     )
     return {name.partition(".")[0] for name in done.stdout.split()}
 

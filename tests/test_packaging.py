@@ -66,6 +66,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         ],
         check=True,
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        timeout=600,
     )
     (built,) = folder.glob("gandt-*.whl")
     return zipfile.ZipFile(built)

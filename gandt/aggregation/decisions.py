@@ -95,6 +95,13 @@ def apply_decisions(
         for row, (task, source) in enumerate(zip(labels["task"], labels["source"], strict=True))
         if task in made and source != "gold"
     }
+    overruled = sum(
+        not _same(made[task].label, label, none_label)
+        for task, label, source in zip(
+            labels["task"], labels["label"], labels["source"], strict=True
+        )
+        if task in made and source == "gold"
+    )
     consensus = _widened(consensus, decided.values(), none_label)
     place = {name: code for code, name in enumerate(consensus.classes)}
     chances = consensus.probabilities
@@ -126,7 +133,7 @@ def apply_decisions(
         labels=_table(columns, labels),
         workers=_with_counts(consensus, decided.values(), none_label),
         probabilities=chances,
-        notes=(*consensus.notes, *_notes(list(decided.values()))),
+        notes=(*consensus.notes, *_notes(list(decided.values()), overruled)),
     )
 
 
@@ -232,13 +239,24 @@ def _with_counts(consensus: Consensus, decided: Iterable[Decision], none_label: 
     return Table(columns)
 
 
-def _notes(decided: Sequence[Decision]) -> list[str]:
+def _notes(decided: Sequence[Decision], overruled: int) -> list[str]:
+    notes = []
     names = sorted({decision.reviewer for decision in decided})
-    if not names:
-        return []
-    shown = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
-    number = len(decided)
-    return [
-        f"{number:,} {'label was' if number == 1 else 'labels were'} decided in review by {shown}; "
-        f"confidence {CONFIDENCE} is assumed for them, not measured, and nobody is rated by them."
-    ]
+    if names:
+        shown = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
+        number = len(decided)
+        notes.append(
+            f"{number:,} {'label was' if number == 1 else 'labels were'} decided in review by "
+            f"{shown}; confidence {CONFIDENCE} is assumed for them, not measured, and nobody is "
+            "rated by them."
+        )
+    if overruled == 1:
+        what = "1 decision of a review is about a known answer and differs from it"
+    else:
+        what = f"{overruled:,} decisions of a review are about known answers and differ from them"
+    if overruled:
+        notes.append(
+            f"{what}; the known answer stands. If it is wrong, correct it where it comes from "
+            "(--gold, or the manifest)."
+        )
+    return notes

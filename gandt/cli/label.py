@@ -82,7 +82,8 @@ def label(
     review: Annotated[
         bool,
         typer.Option(
-            "--review", help="Show finished labels; a correction is one more answer to them."
+            "--review",
+            help="Show finished labels by class, to be corrected; a reviewer's correction decides.",
         ),
     ] = False,
     browser: Annotated[

@@ -146,6 +146,7 @@ def serve(
                 "this pool; their paths have to be those of the index."
             )
         _announce(engine, items, folder, links, json, host, model)
+        explorer.warming.start()
         if browser and len(links) == 1 and has_screen():
             import webbrowser
 
@@ -230,6 +231,7 @@ def _announce(
 
 def _close(explorer: Explorer, json: bool) -> None:
     """Say what was done, and end even where a piece of work does not."""
+    import gc
     import os
     import sys
 
@@ -244,3 +246,4 @@ def _close(explorer: Explorer, json: bool) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+    gc.freeze()  # the interpreter would look through all of it once more, for seconds

@@ -94,7 +94,8 @@ class Guard:
 
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            reply = JSONResponse({"error": refusal[1], "field": None}, refusal[0])
+            more = {"Connection": "close"} if refusal[0] == 400 else None
+            reply = JSONResponse({"error": refusal[1], "field": None}, refusal[0], more)
             await reply(scope, receive, answer)
             return
         await self.app(scope, _limited(scope, receive, self.max_body), answer)
@@ -103,6 +104,9 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             return 421, "This address is not one of this machine: use the link that was printed."
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # Whoever stands between may take the other one for true, and see other requests.
+            return 400, "A body has one length: send Content-Length or Transfer-Encoding."
         if scope["method"] in _READS:
             return None
         # Either scheme, for a proxy may speak TLS for us; the host is what tells sites apart.

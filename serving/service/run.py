@@ -6,6 +6,7 @@ with a remedy. uvicorn serves; Ctrl-C or SIGTERM ends it in good order.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import signal
@@ -169,3 +170,10 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             threading.Thread(target=self._on_ready, daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets=sockets)
+        # What came in while the others were closed, or is still at work, has had its time.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)

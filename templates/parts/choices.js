@@ -4,7 +4,8 @@ function choiceList(names, { multi, none, onchange }) {
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const rows = names.map((name, index) => ({ name, key: KEYS[index] || "", folded: fold(name) }));
   if (none) rows.push({ name: none, key: "0", folded: fold(none), none: true });
-  const box = el("div", { class: "gt-choices", role: multi ? "group" : "radiogroup", "aria-labelledby": "gt-question" });
+  const short = names.every((name) => name.length <= 10);  // two of them beside each other on a phone
+  const box = el("div", { class: short ? "gt-choices gt-short" : "gt-choices", role: multi ? "group" : "radiogroup", "aria-labelledby": "gt-question" });
   for (const row of rows) {
     row.node = el("button", {
       type: "button", class: row.none ? "gt-choice gt-none" : "gt-choice", role: multi ? "checkbox" : "radio",

@@ -84,6 +84,19 @@ def test_a_known_answer_stands_above_a_decision() -> None:
     ]
     consensus = aggregate(answers(rows), gold={"t": "cat"})
     assert (consensus.labels["label"][0], consensus.labels["source"][0]) == ("cat", "gold")
+    assert consensus.notes[-1] == (
+        "1 decision of a review is about a known answer and differs from it; the known answer "
+        "stands. If it is wrong, correct it where it comes from (--gold, or the manifest)."
+    )
+
+
+def test_a_decision_that_says_what_is_known_needs_no_word() -> None:
+    rows: list[tuple[str, str, Label, bool]] = [
+        ("t", "ann", "dog", False),
+        ("t", "rev", "cat", True),
+        ("u", "ann", "dog", False),
+    ]
+    assert not any("review" in note for note in aggregate(answers(rows), gold={"t": "cat"}).notes)
 
 
 def test_probabilities_say_what_the_labels_say() -> None:

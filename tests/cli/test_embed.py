@@ -164,7 +164,7 @@ def wait_for_shards(child: subprocess.Popen[str], folder: Path, more_than: int) 
     while time.monotonic() < until:
         if len(list((folder / "pool.index" / "img_emb").glob("img_emb_*.npy"))) > more_than:
             return
-        assert child.poll() is None, child.communicate()
+        assert child.poll() is None, child.communicate(timeout=120)
         time.sleep(0.01)
     child.kill()
     raise AssertionError("no shard was committed within four minutes")
@@ -182,7 +182,7 @@ def test_ctrl_c_and_a_kill_leave_a_whole_index_and_the_next_run_goes_on(
     child = start(program, tmp_path)
     wait_for_shards(child, tmp_path, 0)
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate()
+    out, err = child.communicate(timeout=120)
     assert child.returncode == 130
     assert out == ""
     assert err.splitlines()[-1] == (
@@ -196,12 +196,12 @@ def test_ctrl_c_and_a_kill_leave_a_whole_index_and_the_next_run_goes_on(
     child = start(program, tmp_path)
     wait_for_shards(child, tmp_path, len(interrupted.shards))
     child.kill()
-    child.communicate()
+    child.communicate(timeout=120)
     killed = open_index(tmp_path / "pool.index")
     assert interrupted.rows < killed.rows < 200
 
     child = start(program, tmp_path)
-    out, _ = child.communicate()
+    out, _ = child.communicate(timeout=120)
     assert child.returncode == 0
     assert f"known     {killed.rows} unchanged" in out
     whole = open_index(tmp_path / "pool.index")

@@ -37,7 +37,7 @@ def test_help_loads_nothing_heavy() -> None:
         f"print(sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=600
     )
     assert "Find the few images worth labeling" in done.stdout
     assert done.stderr == "[]\n"

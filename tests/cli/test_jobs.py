@@ -275,7 +275,7 @@ def on_terminal(words: list[str], prompt: str, answer: str) -> tuple[str, int]:
             os.write(controller, answer.encode())
             answer = ""
     os.close(controller)
-    return shown, process.wait()
+    return shown, process.wait(timeout=120)
 
 
 def test_a_bar_is_shown_on_a_terminal(aws: Aws, program: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_closed_pipe_is_no_accident(program: Path, project: Path) -> None:
     os.close(reader)
     done = subprocess.run(
         [program, "info"], cwd=project, stdout=writer, stderr=subprocess.PIPE, text=True,
-        check=False,
+        check=False, timeout=600,
     )  # fmt: skip
     os.close(writer)
     assert done.returncode == 1
@@ -188,7 +188,7 @@ def test_a_mistake_is_one_sentence(
 def test_debug_shows_where_a_mistake_came_from(program: Path, project: Path) -> None:
     done = subprocess.run(
         [program, "--debug", "info", "no.index"], cwd=project, capture_output=True, text=True,
-        check=False,
+        check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 1
     assert "Traceback" in done.stderr

@@ -47,6 +47,7 @@ def gandt(tmp_path: Path) -> Program:
             capture_output=True,
             text=True,
             check=False,
+            timeout=600,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done
@@ -244,7 +245,7 @@ def test_a_killed_launch_goes_on_and_sends_nothing_twice(
     while len(bucket.keys()) < 5 and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     os.kill(child.pid, signal.SIGKILL)
-    child.wait()
+    child.wait(timeout=120)
     aws.s3.latency = 0.0
     time.sleep(0.5)  # what was on its way arrives
     before = set(bucket.keys())

@@ -280,6 +280,42 @@ def test_back_shows_the_answer_and_only_a_change_is_saved(
     ann.wait(FRAMES)  # what still ran of the page before would be a fault by now
 
 
+@pytest.mark.parametrize("name", ["boxes", "tiles", "spans"])
+def test_going_back_does_not_throw_away_what_was_drawn(
+    ann: Person, start: Callable[[Case], DeskThread], name: str
+) -> None:
+    """Backspace deletes or undoes, so once too often is no way back; Back itself asks."""
+    case = CASES[name]
+    desk = start(case)
+    ann.open(desk.links[""])
+    ann.named("Ann")
+    ann.on_task(0)
+    ann.wait(case.ready)
+    case.answer(ann)
+    submit(ann)
+    ann.on_task(1)
+    ann.wait(case.ready)
+    case.answer(ann)
+    seen = ann.js(f"return {case.shown}")
+    if name == "boxes":
+        ann.js("document.querySelector('.gt-box').focus()")
+        ann.keys(*["\ue003"] * 2)  # Backspace: the box is gone, the other one stays
+        assert len(ann.js(f"return {case.shown}")) == len(seen) - 1
+    else:
+        ann.keys("[")
+    ann.click("#desk-back")
+    assert ann.on_task(1)["revision"] == 0
+    assert "not submitted" in ann.text("#desk-alert")
+    ann.click("#desk-alert button")
+    ann.on_task(0)
+    ann.keys("[")  # there is nothing before the first
+    ann.keys("]")
+    ann.on_task(1)
+    ann.wait(case.ready)
+    ann.keys("[")  # nothing new here: no question
+    ann.on_task(0)
+
+
 def test_controls_of_somebodys_own_page_are_filled_in_again(
     ann: Person, start: Callable[..., DeskThread], tmp_path: Path
 ) -> None:
@@ -403,6 +439,8 @@ def test_what_a_page_had_under_way_ends_with_it(
     ann.wait("new Promise((done) => setTimeout(() => done(true), 400))")
     assert ann.js("return late") == []
     assert ann.js("return shown.getAttribute('src')") is None  # so it can neither load nor fail
-    ann.keys("1", ENTER)  # what was chosen is said a moment later; the last page has no place for it
+    ann.keys(
+        "1", ENTER
+    )  # what was chosen is said a moment later; the last page has no place for it
     ann.wait("document.title === 'Done'")
     ann.wait(FRAMES)

@@ -26,7 +26,9 @@ def round_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("conformal_clip_data")
     pytest.importorskip("openvino")
     folder = tmp_path_factory.mktemp("readme") / "round"
-    subprocess.run([sys.executable, ROOT / "scripts" / "demo_pool.py", folder], check=True)
+    subprocess.run(
+        [sys.executable, ROOT / "scripts" / "demo_pool.py", folder], check=True, timeout=600
+    )
     (folder / "truth.csv").rename(folder.parent / "truth.csv")
     return folder
 
@@ -35,7 +37,7 @@ def answer(folder: Path) -> None:
     """What the reader waits for between two blocks: people answer."""
     workers = [sys.executable, ROOT / "scripts" / "demo_workers.py"]
     paths = [folder / "round1.manifest", folder.parent / "truth.csv", folder / "answers"]
-    subprocess.run([*workers, *paths], check=True)
+    subprocess.run([*workers, *paths], check=True, timeout=600)
 
 
 def through_ground_truth(folder: Path, aws: Aws) -> None:
@@ -55,6 +57,7 @@ def through_ground_truth(folder: Path, aws: Aws) -> None:
             capture_output=True,
             text=True,
             check=False,
+            timeout=600,
         )
         os.close(ours)
         os.close(theirs)
@@ -81,6 +84,7 @@ def test_the_commands_run_in_order(round_folder: Path, aws: Aws) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
     shown = re.findall(r"^# (.*)$", python, flags=re.MULTILINE)
     assert (done.returncode, done.stdout.splitlines()) == (0, shown), done.stderr

@@ -126,7 +126,7 @@ def test_a_killed_run_is_resumed_and_the_job_done_without_a_local_file(
     while shards(bucket) < 4 and time.monotonic() < until:
         time.sleep(0.005)
     child.send_signal(signal.SIGKILL)
-    assert child.communicate()[0] == ""  # it was not done yet
+    assert child.communicate(timeout=120)[0] == ""  # it was not done yet
     assert "pool.index/writer.lock" in set(bucket.keys())
 
     report = gandt.embed(bucket.uri("pool"), index=index, shard_rows=50)

@@ -23,7 +23,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))
 
 from conftest import MeanColor
-from desk_program import DeskProgram
+from desk_program import DeskProgram, first_line
 from serve_program import PROGRAM, Serving, upload
 
 from gandt.cli.main import main
@@ -176,10 +176,10 @@ def test_a_person_reads_the_link_and_a_summary(project: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    printed = []
-    while not printed or "http://" not in printed[-1]:
+    printed = [first_line(process)]
+    while "http://" not in printed[-1]:
         printed.append(process.stdout.readline())
-        assert printed[-1], process.communicate()
+        assert printed[-1], process.communicate(timeout=120)
     process.send_signal(signal.SIGINT)
     rest, said = process.communicate(timeout=30)
     assert process.returncode == 0

@@ -317,7 +317,7 @@ def test_many_readers_fetch_once(bucket: Bucket, elsewhere) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(120)
     assert found == [list("abcdef")] * 6
     assert bucket.server.requests["GET"] == 6 + 7  # a listing each, and every file once
 

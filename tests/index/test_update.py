@@ -161,7 +161,7 @@ def test_killed_at_random_moments_every_image_is_accounted_for(
         assert child.stdout.readline() == "ready\n"
         time.sleep(rng.uniform(0.0, 0.25 if kind == "threads" else 1.5))
         child.send_signal(signal.SIGKILL)
-        child.communicate()
+        child.communicate(timeout=120)
         assert child.returncode in (-signal.SIGKILL, 0)
         killed += 1
         if (folder / "index.json").exists():

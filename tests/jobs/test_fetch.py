@@ -457,7 +457,7 @@ class TestWhere:
             resource.setrlimit(resource.RLIMIT_FSIZE, (half, half))
 
         full = subprocess.run(
-            program, preexec_fn=small_disk, capture_output=True, text=True, check=False
+            program, preexec_fn=small_disk, capture_output=True, text=True, check=False, timeout=600
         )
         assert full.returncode == 1
         assert "0_2024.png cannot be written: file too large" in full.stderr

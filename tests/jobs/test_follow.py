@@ -367,7 +367,7 @@ class TestStopping:
         thread = threading.Timer(0.1, lambda: work(aws, truth))
         thread.start()
         assert stop("Round-1", REGION).status == "Completed"
-        thread.join()
+        thread.join(120)
 
     def test_a_refusal_is_named(self, aws: Aws) -> None:
         job(aws)

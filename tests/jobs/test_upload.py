@@ -371,7 +371,7 @@ def test_memory_is_bounded_by_bytes_and_not_by_files(monkeypatch: pytest.MonkeyP
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(120)
     assert 30 < most <= 100
     use(1000)  # larger than the room: alone
 
@@ -405,7 +405,7 @@ def test_a_killed_upload_goes_on_and_sends_nothing_twice(
     while len(log.puts()) < after and time.monotonic() < end:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait(timeout=120) == -signal.SIGKILL
     time.sleep(0.3)  # until the server has done what had reached it
     first = log.puts()
     assert after <= len(first) < 160

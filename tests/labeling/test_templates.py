@@ -143,7 +143,9 @@ def test_a_template_without_a_place_for_labels_is_refused() -> None:
 
 def test_pages_are_what_their_parts_make() -> None:
     script = ROOT / "scripts" / "build_pages.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, text=True, timeout=600
+    )
     assert (done.returncode, done.stdout) == (0, ""), "run scripts/build_pages.py"
 
 

@@ -470,5 +470,5 @@ def test_threads_may_decode_at_once():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(120)
     assert wrong == []

@@ -453,6 +453,7 @@ def test_two_processes_write_the_same_bytes(index: Index, colors: Path, tmp_path
             cwd=tmp_path,
             env={**os.environ, "PYTHONHASHSEED": number},
             check=True,
+            timeout=600,
         )
         found.append([path.read_bytes() for path in sorted((tmp_path / number).iterdir())])
     assert len(found[0]) == 3

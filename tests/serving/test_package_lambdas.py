@@ -37,6 +37,7 @@ def package(
         capture_output=True,
         text=True,
         cwd=folder,
+        timeout=600,
     )
 
 
@@ -53,7 +54,7 @@ def alone(archive: Path, program: str) -> str:
     """Run a program that sees the zip and the standard library, and nothing else."""
     start = f"import sys; sys.path.insert(0, {str(archive)!r}); "
     command = [sys.executable, "-I", "-S", "-c", start + program]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
 
 
 def test_the_same_sources_make_the_same_bytes(archive: Path, tmp_path: Path) -> None:
@@ -131,7 +132,10 @@ def test_cloudformation_finds_nothing_wrong_with_the_stack() -> None:
     pytest.importorskip("cfnlint", reason="pip install 'gandt[test]' brings cfn-lint")
     program = "import sys; from cfnlint.runner import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, str(STACK)], capture_output=True, text=True
+        [sys.executable, "-W", "ignore", "-c", program, str(STACK)],
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "")
 
@@ -249,7 +253,7 @@ def start(runtime: Lambda, archive: Path, tmp_path: Path) -> Iterator[Any]:
     yield call
     for process in running:
         process.kill()
-        process.wait()
+        process.wait(timeout=120)
 
 
 def test_lambdas_own_runtime_runs_the_pre_annotation_function(runtime: Lambda, start: Any) -> None:

@@ -105,7 +105,7 @@ class AwsServer:
 
     def stop(self) -> None:
         self._server.shutdown()
-        self._thread.join()
+        self._thread.join(120)
         self._server.server_close()
 
     def fail(

@@ -45,6 +45,7 @@ def run_blocks(text: str, folder: Path, before: Callable[[str], None]) -> int:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=600,
         )
         printed = [line for line in done.stdout.splitlines() if not PROGRESS.search(line)]
         # Notes go to standard error and may come before or after the results.

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from gandt.labeling.templates import Example
 from gandt.serving.service.desk.app import Desk, desk_app
 from gandt.serving.service.run import bind, make_server
 
-__all__ = ["DeskProgram", "DeskThread", "Reply", "Visitor", "write_manifest"]
+__all__ = ["DeskProgram", "DeskThread", "Reply", "Visitor", "first_line", "write_manifest"]
 
 PROGRAM = Path(sys.executable).parent / "gandt"
 
@@ -31,6 +32,16 @@ def write_manifest(path: Path, lines: Sequence[Mapping[str, object]]) -> Path:
     """Write lines as a manifest."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def first_line(process: subprocess.Popen[str], seconds: float = 120) -> str:
+    """What a program printed first; where there is nothing in time, what it said instead."""
+    assert process.stdout is not None
+    if not select.select([process.stdout], [], [], seconds)[0]:
+        process.kill()
+    line = process.stdout.readline()
+    assert line, process.communicate(timeout=30)[1]
+    return line
 
 
 class _Desk:
@@ -99,7 +110,7 @@ class DeskThread(_Desk):
         if self.thread.is_alive():
             self.leave()
             self.server.should_exit = True
-            self.thread.join()
+            self.thread.join(120)
             self.bound.close()
             self.summary = self.queue.summary().as_json()
             self.queue.close()
@@ -125,9 +136,7 @@ class DeskProgram(_Desk):
             text=True,
             preexec_fn=before,
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
+        line = first_line(self.process)
         started = json.loads(line)
         assert started["event"] == "serving"
         super().__init__(started["people"] or {"": started["url"]})
@@ -148,14 +157,16 @@ class DeskProgram(_Desk):
         """End it as a power cut would, as far as a process can tell."""
         self.leave()
         self.process.kill()
-        self.process.communicate(timeout=30)
+        self.said = self.process.communicate(timeout=30)[1]
 
     def __enter__(self) -> DeskProgram:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.process.poll() is None:
             self.kill()
+            if error[1] is not None and self.said:
+                print(self.said)  # pytest shows it with the failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,18 @@ class PageVisitor(Person):
 
     link = ""
 
+    def wait(self, script: str, *arguments: object, seconds: float = 30) -> Any:
+        """Wait for it; the first search of a process takes long where others are at work."""
+        return super().wait(script, *arguments, seconds=seconds)
+
     def begin(self, link: str) -> None:
         """Come to the page for the first time, at its pool."""
         self.link = link
         self.open(link + "healthz")
-        self.js("localStorage.clear()")
+        # Small tiles, so that all of the pool is in view.
+        self.js("localStorage.clear(); localStorage['gandt explore tile size'] = 72")
+        self.faults()
         self.view("pool")
-        self.store("store.setTileSize(72)")  # so that all of the pool is in view
         # To a model that sees colors alone, pictures of one color are nearly copies.
         self.store("store.setOption('duplicates', 1)")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from desk_browser import CHROMIUM, DRIVER, HOW, Person
+from explore_browser import PageVisitor, known_classes, panel_pool
 from explore_pool import ColorWords, ExplorePool, make_pool, shade
 from explore_program import ExploreThread
 from PIL import Image
@@ -37,12 +38,25 @@ class SlowWords(ColorWords):
         return super().encode_text(texts)
 
 
+# One browser, and each index once, for all tests: what a test leaves in the browser belongs to an
+# origin, every module has servers of its own, and within a module whoever comes begins anew.
+@pytest.fixture(scope="session")
+def somebody() -> Iterator[PageVisitor]:
+    """A browser."""
+    if not CHROMIUM or not DRIVER:
+        pytest.skip(HOW)
+    person = PageVisitor()
+    person.browser.set_script_timeout(30)
+    yield person
+    person.browser.quit()
+
+
 @pytest.fixture(scope="module")
 def words() -> SlowWords:
     return SlowWords()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> ExplorePool:
     """361 pictures; the name of the first looks like HTML."""
     folder = tmp_path_factory.mktemp("page")
@@ -58,14 +72,29 @@ def place(photos: ExplorePool, words: SlowWords) -> Iterator[ExploreThread]:
         yield one
 
 
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> ExplorePool:
+    """47 pictures with copies among them and a strange name."""
+    return panel_pool(tmp_path_factory.mktemp("panel"))
+
+
 @pytest.fixture(scope="module")
-def somebody() -> Iterator[Person]:
-    """One browser for the module."""
-    if not CHROMIUM or not DRIVER:
-        pytest.skip(HOW)
-    person = Person()
-    yield person
-    person.browser.quit()
+def studio(gallery: ExplorePool) -> Iterator[ExploreThread]:
+    """A service of the gallery that knows some classes and saves."""
+    known = known_classes(gallery)
+    with ExploreThread(
+        gallery.index, embedder=ColorWords(), known=known, save_folder=gallery.saves
+    ) as one:
+        yield one
+
+
+@pytest.fixture
+def artist(somebody: PageVisitor, studio: ExploreThread) -> Iterator[PageVisitor]:
+    """Somebody who never was at the gallery; the console has nothing to complain about."""
+    look(somebody)
+    somebody.begin(studio.links[""])
+    yield somebody
+    assert somebody.faults() == []
 
 
 @pytest.fixture
@@ -88,12 +117,17 @@ def enter(guest: Person, address: str, kept: str = "{}") -> None:
 
 
 def ready(guest: Person) -> None:
-    guest.wait("document.documentElement.dataset.ready === 'yes'")
+    """Wait until the page stands; where it says that it could not start, fail with its words."""
+    failed = "document.querySelector('#boot:not([hidden]) h2')?.parentElement.innerText"
+    stood = guest.wait(f"document.documentElement.dataset.ready || {failed}")
+    assert stood == "yes", stood
 
 
-def look(guest: Person, width: int = 1280, height: int = 800, **features: str) -> None:
+def look(
+    guest: Person, width: int = 1280, height: int = 800, ratio: int = 1, **features: str
+) -> None:
     """How the screen is."""
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    size = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": False}
     guest.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     told = {"prefers-reduced-motion": "reduce", "prefers-color-scheme": "light", **features}
     media = [{"name": name.replace("_", "-"), "value": value} for name, value in told.items()]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from desk_program import Reply, Visitor
+from desk_program import Reply, Visitor, first_line
 from desk_program import _Desk as Place
 
 from gandt.index.folder import open_index
@@ -100,7 +100,7 @@ class ExploreThread(Place):
         if self.thread.is_alive():
             self.leave()
             self.server.should_exit = True
-            self.thread.join()
+            self.thread.join(120)
             self.bound.close()
 
     def __enter__(self) -> ExploreThread:
@@ -133,9 +133,7 @@ class ExploreProgram(Place):
             text=True,
             preexec_fn=before,
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
+        line = first_line(self.process)
         self.started: dict[str, Any] = json.loads(line)
         assert self.started["event"] == "serving"
         super().__init__(self.started["people"] or {"": self.started["url"]})

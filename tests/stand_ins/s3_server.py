@@ -72,7 +72,7 @@ class S3Server:
 
     def stop(self) -> None:
         self._server.shutdown()
-        self._thread.join()
+        self._thread.join(120)
         self._server.server_close()
 
     def fail(self, **fault: Any) -> None:

@@ -75,7 +75,7 @@ class Seaweed:
     def stop(self) -> None:
         # When it is asked to end, it takes ten seconds over data that nobody wants any more.
         self._process.kill()
-        self._process.wait()
+        self._process.wait(timeout=120)
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         for port in self._ports:  # it leaves its sockets there

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from desk_program import first_line
+
 __all__ = ["PROGRAM", "Reply", "Serving", "upload"]
 
 PROGRAM = Path(sys.executable).parent / "gandt"
@@ -48,9 +50,7 @@ class Serving:
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
+        line = first_line(self.process)
         self.started = json.loads(line)
         assert self.started["event"] == "serving"
         links = self.started["people"] or {"": self.started["url"]}

@@ -400,7 +400,7 @@ def test_threads_read_at_once(bucket: Bucket) -> None:
 
     def read(number: int) -> bytes:
         if number < 32:
-            barrier.wait()
+            barrier.wait(60)
         return storage.read_bytes(uris[number])
 
     with ThreadPoolExecutor(32) as threads:

@@ -229,7 +229,7 @@ def test_a_killed_upload_leaves_whole_objects_and_goes_on(root: str, tmp_path: P
     while time.monotonic() < end and not storage.is_folder(f"{root}/killed/images"):
         time.sleep(0.002)
     process.kill()
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait(timeout=120) == -signal.SIGKILL
     time.sleep(0.3)  # until the server has done what had reached it
     there = {found.uri for found in storage.list_folder(f"{root}/killed")}
     assert 0 < len(there) < 150

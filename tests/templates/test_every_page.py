@@ -253,7 +253,7 @@ def sink(tmp_path: Path) -> Iterator[tuple[str, type[_Sink]]]:
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", kind
     server.shutdown()
-    thread.join()
+    thread.join(120)
     server.server_close()
 
 

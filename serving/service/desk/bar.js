@@ -176,7 +176,14 @@
   // ---- back and forth
   const back = $("desk-back");
   back.disabled = !desk.back;
-  back.addEventListener("click", () => { if (desk.back) location.replace(desk.back); });
+  back.addEventListener("click", goBack);
+  function goBack() {
+    if (!desk.back) return;
+    const go = () => location.replace(desk.back);
+    const undo = $("gt-undo");  // where it can be pressed, something was drawn that going back would lose
+    if (!undo || undo.hidden || undo.disabled || pending !== null) go();
+    else alertUser("What you did here is not submitted yet, and going back loses it.", ["Go back without it", go]);
+  }
   function typing(target) {
     return target instanceof HTMLElement && (target.isContentEditable || target instanceof HTMLTextAreaElement ||
       (target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type)));
@@ -184,7 +191,9 @@
   addEventListener("keydown", (event) => {  // on the window, so after the page's own
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (typing(event.target) || document.querySelector("dialog[open]")) return;
-    if ((event.key === "[" || event.key === "Backspace") && desk.back) { event.preventDefault(); location.replace(desk.back); }
+    // Where Backspace deletes what was drawn, it may come once too often.
+    const deletes = event.key === "Backspace" && document.querySelector("#gt-undo:not([hidden]), crowd-bounding-box, crowd-semantic-segmentation");
+    if ((event.key === "[" || event.key === "Backspace") && desk.back && !deletes) { event.preventDefault(); goBack(); }
     else if (event.key === "]" && desk.revision) { event.preventDefault(); location.replace(desk.forth); }
   });
 

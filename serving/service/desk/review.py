@@ -135,13 +135,17 @@ class _Review:
             assignment = self.desk.queue.look_at(person, task, position)
         except NotYours:
             return RedirectResponse("/review", 303)  # others still answer it
-        row = next((r for r in self.rows()[0] if (r.task, r.position) == (task, position)), None)
+        rows = self._rows or self.rows()[0]  # nobody waits at a task for the whole list
+        row = next((r for r in rows if (r.task, r.position) == (task, position)), None)
         note = "Review."
         if row is not None:
             by = f"decided by {row.reviewer}" if row.reviewer else f"{row.confidence:.0%} sure"
             said = "; ".join(f"{who}: {what}" for who, what in row.votes)
             note = f"Now {row.label} ({by}). {said}."
-        note += " What you submit decides."
+        if row is not None and row.known:
+            note = f"Its known answer, {row.label}, stands; yours is kept beside. {said}."
+        else:
+            note += " What you submit decides."
         # One begins with an answer that makes the label, for a drawing is corrected and not redone.
         shown = None
         if assignment.previous is None:

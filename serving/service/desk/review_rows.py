@@ -114,6 +114,11 @@ def with_decision(
     decided = next((label for worker, label in said if worker == reviewer.name), None)
     if decided is None:
         return rows
+    votes = tuple((worker, words(label)) for worker, label in said)
+    if before.known:  # as `gandt aggregate` has it: what is known stands
+        agreement = sum(what == before.label for _, what in votes) / len(votes)
+        after = replace(before, agreement=agreement, votes=votes)
+        return _in_order([after if row is before else row for row in rows])
     agreeing = sum(label == decided for _, label in said)
     label = words(decided)
     after = replace(
@@ -121,7 +126,7 @@ def with_decision(
         label=label,
         confidence=before.confidence if label == before.label else 0.0,
         agreement=agreeing / len(said),
-        votes=tuple((worker, words(label)) for worker, label in said),
+        votes=votes,
         reviewer=reviewer.name,
     )
     after = replace(after, confidence=max(after.confidence, CONFIDENCE))

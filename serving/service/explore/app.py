@@ -58,13 +58,14 @@ def _router(explorer: Explorer) -> APIRouter:
     def get(path: str, answer: Callable[..., Any], *codes: int, **more: Any) -> None:
         more.setdefault("responses", {}).update(statuses(*codes))
         router.add_api_route(path, answer, methods=["GET"], **more)
+        router.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
 
     def post(path: str, answer: Callable[..., Any], model: type[BaseModel], *codes: int) -> None:
         found = statuses(403, 408, 413, 415, 422, *codes)
         router.add_api_route(path, answer, methods=["POST"], response_model=model, responses=found)
 
     get("/v1/info", explorer.info, *light, response_model=InfoOut)
-    get("/v1/images", explorer.images, 422, *light, response_model=ImagesOut)
+    get("/v1/images", explorer.images, 422, *heavy, response_model=ImagesOut)
     get("/v1/images/{id}", explorer.image, 422, *heavy, response_model=ImageOut)
     picture, codes = "/v1/images/{id}", (304, 413, 415, 422, *heavy)
     get(f"{picture}/file", explorer.file, *codes, **_sends("The picture.", "image/*"))
@@ -74,6 +75,7 @@ def _router(explorer: Explorer) -> APIRouter:
         *codes,
         **_sends("The thumbnail.", "image/jpeg"),
     )
+    get("/v1/seed", explorer.seed, *codes, **_sends("The thumbnail.", "image/jpeg"))
     post("/v1/search", explorer.search, SearchOut, *heavy)
     post("/v1/select", explorer.select, SelectOut, *heavy)
     post("/v1/save", explorer.save, SaveOut, 409, *heavy)
@@ -127,6 +129,7 @@ def explorer_app(explorer: Explorer, *, names: Iterable[str] = ()) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
         exception_handlers=HANDLERS,
     )
     app.state.bodies = explorer.bodies

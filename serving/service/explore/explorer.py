@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Path as InPath
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.concurrency import iterate_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,7 +25,7 @@ from gandt.embedding.decoding import cores
 from gandt.embedding.threads import share_cores
 from gandt.serving.service.explore.access import Access
 from gandt.serving.service.explore.engine import Engine
-from gandt.serving.service.explore.gate import Gate
+from gandt.serving.service.explore.gate import Gate, TooLate
 from gandt.serving.service.explore.metrics import MEDIA_TYPE, Metrics
 from gandt.serving.service.explore.models import (
     MAX_ID,
@@ -34,6 +34,7 @@ from gandt.serving.service.explore.models import (
     PageQuery,
     SaveRequest,
     SearchRequest,
+    SeedQuery,
     SelectRequest,
     ThumbnailQuery,
 )
@@ -46,7 +47,8 @@ from gandt.serving.service.explore.replies import (
 )
 from gandt.serving.service.explore.sent import Bodies
 from gandt.serving.service.explore.starting import StartingSeeds
-from gandt.serving.service.explore.work import Work
+from gandt.serving.service.explore.warming import Warming
+from gandt.serving.service.explore.work import StillSaving, Work
 from gandt.serving.service.guard import nonce_of
 from gandt.serving.service.images import Chunks
 from gandt.serving.service.pages import asset, fill
@@ -59,9 +61,13 @@ __all__ = ["Explorer"]
 
 ImageId = Annotated[
     int,
+    Field(ge=0, le=MAX_ID),
     Digits,
-    InPath(ge=0, le=MAX_ID, description="Row number in the index.", examples=[12]),
+    InPath(description="Row number in the index.", examples=[12]),
 ]
+SAVE_SECONDS = 600.0  # a select that takes longer than its limit can be asked for less, a save not
+_FETCHES = 16  # pictures that are waited for at once: those on S3 keep no core busy
+_SEED_PIXELS = 256
 _KINDS = {".js": "text/javascript", ".css": "text/css"}
 
 
@@ -106,8 +112,9 @@ class Explorer:
         self.bodies = Bodies()
         # Two selections at once share the cores; a third would only slow both down.
         self.heavy = Gate("heavy", at_once=2, queue=8, seconds=60.0, prepare=lambda: share_cores(2))
-        self.pictures = Gate("pictures", at_once=max(2, cores()), queue=256, seconds=30.0)
+        self.pictures = Gate("pictures", at_once=max(_FETCHES, cores()), queue=256, seconds=30.0)
         self.reading = Gate("reading", at_once=2, queue=64, seconds=30.0)
+        self.warming = Warming(engine, lambda: share_cores(2))
         gates = (self.heavy, self.pictures, self.reading)
         self.metrics = Metrics(gates, self._values())
 
@@ -117,6 +124,14 @@ class Explorer:
             "gandt_uploads_total": (
                 "Uploaded images that requests brought and that could be used.",
                 lambda: self.work.uploads,
+            ),
+            "gandt_thumbnail_hits_total": (
+                "Thumbnails that were kept.",
+                lambda: self.thumbnails.hits,
+            ),
+            "gandt_thumbnail_misses_total": (
+                "Thumbnails that had to be made.",
+                lambda: self.thumbnails.misses,
             ),
         }
 
@@ -137,7 +152,7 @@ class Explorer:
         until = time.monotonic() + seconds
         while any(gate.working for gate in gates) and time.monotonic() < until:
             time.sleep(0.05)
-        return not any(gate.working for gate in gates)
+        return not self.warming.under_way and not any(gate.working for gate in gates)
 
     # ------------------------------------------------------------------------------ about the pool
 
@@ -159,10 +174,8 @@ class Explorer:
         )
 
     async def images(self, request: Request, query: Annotated[PageQuery, Query()]) -> Response:
-        """Images of the pool, in the order of their ids."""
-        return await self._json(
-            self.reading, request, lambda: self.work.images(query.start, query.count)
-        )
+        """Images of the pool, in the order of their ids, or those of some ids as they are named."""
+        return await self._json(self.reading, request, lambda: self.work.images(query))
 
     async def image(self, request: Request, id: ImageId) -> Response:
         """One image of the pool."""
@@ -178,6 +191,9 @@ class Explorer:
             opened.chunks.close()
             return Response(status_code=304, headers=headers)
         headers["Content-Length"] = str(opened.size)
+        if request.method == "HEAD":
+            opened.chunks.close()
+            return Response(headers=headers, media_type=opened.media_type)
         return StreamingResponse(
             _pieces(opened.chunks), headers=headers, media_type=opened.media_type
         )
@@ -195,6 +211,19 @@ class Explorer:
         etag, jpeg = await self.pictures.run(make, _gone(request))
         headers = {**self._keep(query.v), "ETag": etag}
         if jpeg is None:
+            return Response(status_code=304, headers=headers)
+        return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+    async def seed(self, request: Request, query: Annotated[SeedQuery, Query()]) -> Response:
+        """A small JPEG of a seed that the page starts with and the pool does not hold."""
+
+        def make() -> bytes:
+            return self.thumbnails.of_file(self.work.seed(query.uri), _SEED_PIXELS)
+
+        jpeg = await self.pictures.run(make, _gone(request))
+        etag = f'"{hashlib.sha256(jpeg).hexdigest()[:24]}"'
+        headers = {**self._keep(""), "ETag": etag}
+        if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
         return Response(jpeg, media_type="image/jpeg", headers=headers)
 
@@ -216,7 +245,14 @@ class Explorer:
     async def save(self, request: Request, body: SaveRequest) -> Response:
         """Select, and write seeds and candidates as the files that the commands read."""
         # Whoever saves may leave: what was begun is written whole.
-        return await self._json(self.heavy, None, lambda: self.work.save(body))
+        try:
+            return await self._json(
+                self.heavy, None, lambda: self.work.save(body), seconds=SAVE_SECONDS
+            )
+        except TooLate as error:
+            if error.waited:
+                raise
+            raise StillSaving(error.seconds, error.waited) from error
 
     async def map(self, request: Request) -> Response:
         """What the map of the pool shows; `ready` tells whether its points can be had."""
@@ -266,12 +302,17 @@ class Explorer:
         return self.access.enter(request)
 
     async def _json(
-        self, gate: Gate, request: Request | None, work: Callable[[], BaseModel]
+        self,
+        gate: Gate,
+        request: Request | None,
+        work: Callable[[], BaseModel],
+        seconds: float | None = None,
     ) -> Response:
         def written() -> str:
             return work().model_dump_json(by_alias=True)
 
-        text = await gate.run(written, None if request is None else _gone(request))
+        gone = None if request is None else _gone(request)
+        text = await gate.run(written, gone, seconds=seconds)
         return Response(text, media_type="application/json")
 
 

@@ -21,7 +21,7 @@ from gandt.serving.service.explore.gate import Busy, ClientGone, TooLate
 from gandt.serving.service.explore.metrics import named
 from gandt.serving.service.explore.pool_map_data import MapNotReady
 from gandt.serving.service.explore.sent import fault
-from gandt.serving.service.explore.work import BadField
+from gandt.serving.service.explore.work import BadField, StillSaving
 from gandt.serving.service.images import NotShown
 
 __all__ = ["HANDLERS", "Caught", "refusal"]
@@ -66,6 +66,11 @@ async def _busy(request: Request, error: Busy) -> Response:
 async def _late(request: Request, error: TooLate) -> Response:
     what = "begun" if error.waited else "done"
     sentence = f"This was not {what} within {error.seconds:g} s: ask for less, or ask again later."
+    if isinstance(error, StillSaving):
+        sentence = (
+            f"This was not saved within {error.seconds:g} s but goes on, and its files may still "
+            "come: look for them before saving again."
+        )
     return refusal(503, sentence, None, {"Retry-After": "10"})
 
 
@@ -93,6 +98,10 @@ async def _system(request: Request, error: OSError) -> Response:
     return refusal(503, sentence, None, {"Retry-After": "10"})
 
 
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    return refusal(500, _FAULT)  # `Caught` logs it
+
+
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     HTTPException: _http,
     RequestValidationError: _invalid,
@@ -102,6 +111,7 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
     ClientGone: _gone,
     GandtError: _known,
     OSError: _system,
+    Exception: _unforeseen,
 }
 
 
@@ -118,17 +128,20 @@ class Caught:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; where a reply had begun, it ends there."""
-        begun = False
+        """Answer one request."""
+        begun = ended = False
 
         async def answer(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, ended
             begun = True
             await send(message)
+            ended = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
             await self.app(scope, receive, answer)
         except Exception:
+            if begun and not ended:
+                raise  # the server logs it and closes: what is not whole must not look so
             # Not its path: that of a link holds a token.
             _LOG.exception("gandt: %s %s could not be answered.", *named(scope))
             if not begun:

@@ -94,7 +94,11 @@ class Gate:
         return max(self._inside - self.at_once, 0)
 
     async def run(
-        self, work: Callable[[], T], gone: Callable[[], Awaitable[object]] | None = None
+        self,
+        work: Callable[[], T],
+        gone: Callable[[], Awaitable[object]] | None = None,
+        *,
+        seconds: float | None = None,
     ) -> T:
         """Do a piece of work in a thread, and give back what it gives or raises.
 
@@ -102,6 +106,8 @@ class Gate:
         ----------
         gone
             Returns when nobody waits for the answer any more.
+        seconds
+            How long to wait for the answer, where it is not as long as usual.
 
         Raises
         ------
@@ -112,6 +118,7 @@ class Gate:
         ClientGone
             `gone` has returned.
         """
+        patience = self.seconds if seconds is None else seconds
         future = self._enter(work)
         answer = asyncio.wrap_future(future)
         left: asyncio.Future[object] | None = None
@@ -121,7 +128,7 @@ class Gate:
             awaited: set[asyncio.Future[Any]] = {answer} if left is None else {answer, left}
             await asyncio.wait(
                 awaited,
-                timeout=self.seconds,
+                timeout=patience,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if answer.done():
@@ -130,7 +137,7 @@ class Gate:
             if left is not None and left.done():
                 raise ClientGone
             self.late += 1
-            raise TooLate(self.seconds, waited)
+            raise TooLate(patience, waited)
         finally:
             future.cancel()
             if not answer.done():

@@ -29,6 +29,7 @@ __all__ = [
     "RefIn",
     "SaveRequest",
     "SearchRequest",
+    "SeedQuery",
     "SelectRequest",
     "ThumbnailQuery",
 ]
@@ -218,7 +219,7 @@ class SaveRequest(SelectRequest):
 
 
 class PageQuery(BaseModel):
-    """Which images of the pool."""
+    """Which images of the pool: from a position on, or those of some ids."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -226,6 +227,13 @@ class PageQuery(BaseModel):
         default=0, ge=0, le=MAX_ID, description="Position of the first among the live images."
     )
     count: Annotated[int, Digits] = Field(default=200, ge=0, le=MAX_COUNT, description="How many.")
+    ids: str = Field(
+        default_factory=str,
+        pattern=rf"^({_NUMBER.pattern})(,({_NUMBER.pattern}))*$",
+        description=f"Ids with commas between, {MAX_COUNT:,} at most, instead of `start` and "
+        "`count`; images come in this order.",
+        examples=["12,40,7"],
+    )
 
 
 class FileQuery(BaseModel):
@@ -239,6 +247,14 @@ class FileQuery(BaseModel):
         description="The `edition` of /v1/info: with it a browser may keep the reply for a day, "
         "without it has to ask whether it is still good.",
     )
+
+
+class SeedQuery(BaseModel):
+    """Which seed, of those that the page starts with and the pool does not hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    uri: str = Field(max_length=4096, description="As /v1/info gives it.")
 
 
 class ThumbnailQuery(FileQuery):

@@ -18,10 +18,12 @@ from gandt.embedding.lazy import embeds_text
 from gandt.errors import BadImage, ModelMismatch, UsageError
 from gandt.index.folder import Index
 from gandt.pool.decode import decode
-from gandt.types import Embedder, FloatArray
+from gandt.types import Embedder, FloatArray, Pixels, Preprocessing
 
 __all__ = ["MadeVectors", "NoSuchImage", "Ref", "UnusableRef"]
 
+# Tells whether an upload can be decoded, where no card says how it will be.
+_ANY = Preprocessing(224, "crop", 1.0, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _KEPT = 4096  # vectors of uploads and texts; 20 MB at 1,280 dimensions
 
 
@@ -143,33 +145,35 @@ class MadeVectors:
     def _embed_images(self, refs: Sequence[Ref]) -> list[FloatArray]:
         if not refs:
             return []
+        if self._embedder is None:
+            # What is no image is refused at once, and not when a model is there that nobody needs.
+            card = self._index.card
+            preprocessing = card.model.preprocessing if card else _ANY
+            for ref in refs:
+                self._decoded(ref, preprocessing)
         embedder = self.model()
-        card = self._index.card
-        exact = card is not None and card.decoding == "exact"
         out: list[FloatArray] = []
         for start in range(0, len(refs), embedder.batch_size):
-            pixels = []
-            for ref in refs[start : start + embedder.batch_size]:
-                try:
-                    decoded = decode(
-                        ref.image or b"",
-                        embedder.card.preprocessing,
-                        exact=exact,
-                        max_pixels=self._max_pixels,
-                    )
-                except BadImage as error:
-                    raise UnusableRef(
-                        f"the uploaded file is no image that can be used: {error}.", ref
-                    ) from error
-                except MemoryError as error:
-                    raise UnusableRef(
-                        "there is not enough memory to decode the uploaded image; send a smaller "
-                        "one.",
-                        ref,
-                    ) from error
-                pixels.append(decoded.pixels)
+            batch = refs[start : start + embedder.batch_size]
+            pixels = [self._decoded(ref, embedder.card.preprocessing) for ref in batch]
             out += list(embedder.encode(np.stack(pixels)))
         return out
+
+    def _decoded(self, ref: Ref, preprocessing: Preprocessing) -> Pixels:
+        card = self._index.card
+        exact = card is not None and card.decoding == "exact"
+        try:
+            return decode(
+                ref.image or b"", preprocessing, exact=exact, max_pixels=self._max_pixels
+            ).pixels
+        except BadImage as error:
+            raise UnusableRef(
+                f"the uploaded file is no image that can be used: {error}.", ref
+            ) from error
+        except MemoryError as error:
+            raise UnusableRef(
+                "there is not enough memory to decode the uploaded image; send a smaller one.", ref
+            ) from error
 
     def _embed_texts(self, refs: Sequence[Ref]) -> list[FloatArray]:
         if not refs:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -82,6 +83,7 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             counted = _StrictRequest(request.scope, request.receive)
+            _each_named_once(counted)
             try:
                 await counted.body()  # so that what comes behind it is the client's leaving alone
                 return await handle(counted)
@@ -90,6 +92,16 @@ class StrictRoute(APIRoute):
                     request.app.state.bodies.give_back(counted.taken)
 
         return strictly
+
+
+def _each_named_once(request: Request) -> None:
+    """Of a value that an address names twice, one would be passed over without a word."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            error = {"type": "twice", "loc": ("query", name), "msg": "is named twice"}
+            raise RequestValidationError([error])
+        seen.add(name)
 
 
 def read_json(body: bytes) -> Any:
@@ -185,6 +197,7 @@ _SENTENCES: tuple[tuple[frozenset[str], str], ...] = tuple(
     (frozenset(names.split()), sentence)
     for names, sentence in (
         ("missing", "is missing"),
+        ("twice", "is named twice in the address"),
         ("value_error", "{error}"),
         ("extra_forbidden", "is no field that is known here"),
         ("model_attributes_type model_type dict_type", "has to be an object"),

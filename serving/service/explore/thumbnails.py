@@ -17,6 +17,7 @@ import os
 import threading
 from pathlib import Path
 
+from gandt import storage
 from gandt.errors import BadImage, UsageError
 from gandt.pool.containers import SNIFF, open_container
 from gandt.report.thumbnails import make_thumbnail
@@ -35,6 +36,7 @@ _EDITION = 1  # of the way thumbnails are made; another one makes all of them an
 _MEMORY = 64_000_000  # bytes
 _REFUSALS = 10_000  # images that cannot be shown, and why
 _FOR_GOOD = 415  # the status of bytes that are no picture, and never will be
+_NO_LIMIT = contextlib.nullcontext()
 _LARGE = 32_000_000  # pixels: unpacked they may take four bytes each
 
 
@@ -72,7 +74,13 @@ class Thumbnails:
         self._memory: Recent[str, bytes] = Recent(memory_bytes, len)
         self._refusals: Recent[str, str] = Recent(_REFUSALS)
         self._at_work: OneAtATime[str] = OneAtATime()
-        self._decoding = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+        self._counting = threading.Lock()
+        self.hits = 0  # thumbnails that were kept
+        self.misses = 0  # and that had to be made, or could not be
+        places = max(2, os.cpu_count() or 1)
+        # Files of this machine are not read long before they can be decoded; S3 is waited for.
+        self._near = threading.BoundedSemaphore(2 * places)
+        self._decoding = threading.BoundedSemaphore(places)
         self._large = threading.Lock()
 
     @property
@@ -118,8 +126,27 @@ class Thumbnails:
             with self._at_work.on(key):  # two who want the same wait for one
                 found = self._kept(key)
                 if found is None:
-                    found = self._make(original, size)
+                    self._count(hit=False)
+                    near = self._near if not storage.is_remote(original.uri) else _NO_LIMIT
+                    with near:
+                        return self._make(original, size)
+        self._count(hit=True)
         return found
+
+    def of_file(self, data: bytes, size: int) -> bytes:
+        """Give the thumbnail of a file that is no image of the pool; it is not kept.
+
+        Raises
+        ------
+        NotShown, UsageError
+            As `jpeg` does.
+        """
+        return self._shrink(data, _checked(size))
+
+    def _count(self, *, hit: bool) -> None:
+        with self._counting:
+            self.hits += hit
+            self.misses += not hit
 
     def _kept(self, key: str) -> bytes | None:
         found = self._memory.get(key)

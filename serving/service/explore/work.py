@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from gandt.errors import BadImage
 from gandt.selection.select import SelectOptions
 from gandt.serving.service.explore import save
 from gandt.serving.service.explore.engine import (
@@ -23,10 +25,14 @@ from gandt.serving.service.explore.engine import (
     Ref,
     UnusableRef,
 )
+from gandt.serving.service.explore.gate import TooLate
 from gandt.serving.service.explore.models import (
     MAX_BUDGET,
+    MAX_COUNT,
+    MAX_ID,
     MAX_IMAGE,
     MAX_SEEDS,
+    PageQuery,
     RefIn,
     SaveRequest,
     SearchRequest,
@@ -45,8 +51,9 @@ from gandt.serving.service.explore.replies import (
     SelectOut,
 )
 from gandt.serving.service.explore.sent import field_path
+from gandt.serving.service.images import NotShown
 
-__all__ = ["BadField", "Work", "image_out"]
+__all__ = ["BadField", "StillSaving", "Work", "image_out"]
 
 
 class BadField(Exception):
@@ -55,6 +62,10 @@ class BadField(Exception):
     def __init__(self, message: str, field: str | None, status: int = 422) -> None:
         super().__init__(message)
         self.field, self.status = field, status
+
+
+class StillSaving(TooLate):
+    """Nobody waits any longer for files that are still being written."""
 
 
 def image_out(picture: Picture) -> ImageOut:
@@ -74,6 +85,7 @@ class _Places:
     def __init__(self, outside: Mapping[str, Callable[[], bytes]]) -> None:
         self._outside = outside
         self._places: dict[int, tuple[Ref, str]] = {}
+        self.names: dict[str, str] = {}  # SHA-256 -> URI of the seeds from outside of the pool
 
     def ref(self, sent: RefIn, *location: str | int) -> Ref:
         kind = sent.kind
@@ -85,7 +97,9 @@ class _Places:
         if kind == "image":
             ref = Ref(image=_decoded(sent.image, path))
         elif kind == "uri" and sent.uri in self._outside:
-            ref = Ref(image=self._outside[sent.uri]())
+            data = self._outside[sent.uri]()
+            self.names[hashlib.sha256(data).hexdigest()] = sent.uri
+            ref = Ref(image=data)
         else:
             ref = Ref(**{kind: getattr(sent, kind)})
         self._places[id(ref)] = ref, path
@@ -130,10 +144,36 @@ class Work:
         self.engine, self.outside, self.save_folder = engine, outside, save_folder
         self.uploads = 0  # images that requests brought and that could be used
 
-    def images(self, start: int, count: int) -> ImagesOut:
-        """A page of the pool."""
-        found = [image_out(picture) for picture in self.engine.page(start, count)]
+    def images(self, query: PageQuery) -> ImagesOut:
+        """A page of the pool, or the images of some ids."""
+        if not query.ids:
+            pictures, start = self.engine.page(query.start, query.count), query.start
+        else:
+            pictures, start = self._of_ids(query.ids, query.model_fields_set), 0
+        found = [image_out(picture) for picture in pictures]
         return ImagesOut(total=self.engine.total, start=start, images=found)
+
+    def _of_ids(self, text: str, given: Collection[str]) -> list[Picture]:
+        if not {"start", "count"}.isdisjoint(given):
+            raise BadField("ids name the images; leave out start and count.", "ids")
+        ids = [int(number) for number in text.split(",")]
+        if len(ids) > MAX_COUNT:
+            raise BadField(f"ids holds {len(ids):,}; {MAX_COUNT:,} are the most.", "ids")
+        if max(ids) > MAX_ID:
+            raise BadField(f"ids has to hold numbers of at most {MAX_ID}.", "ids")
+        try:
+            return self.engine.pictures(ids)
+        except NoSuchImage as error:
+            raise BadField(_sentence(error), "ids", 404) from error
+
+    def seed(self, uri: str) -> bytes:
+        """The bytes of a seed that the pool does not hold."""
+        if uri not in self.outside:
+            raise BadField("There is no seed of this URI outside of the pool.", "uri", 404)
+        try:
+            return self.outside[uri]()
+        except BadImage as error:
+            raise NotShown(f"This picture cannot be had: {error}.", 404) from error
 
     def image(self, number: int) -> ImageOut:
         """One image."""
@@ -177,14 +217,16 @@ class Work:
         texts = {ref.text for ref in refs if ref.text is not None}
         selection = chosen.selection
         return SelectOut(
-            candidates=self._candidates(chosen, texts),
+            candidates=self._candidates(chosen, texts, places.names),
             classes=list(selection.classes),
             strategy=selection.strategy,
             notes=list(selection.notes),
             took_ms=_since(began),
         )
 
-    def _candidates(self, chosen: Chosen, texts: set[str]) -> list[CandidateOut]:
+    def _candidates(
+        self, chosen: Chosen, texts: set[str], names: Mapping[str, str]
+    ) -> list[CandidateOut]:
         rows = chosen.selection.candidates
         pictures = self.engine.pictures([chosen.ids[row.uri] for row in rows])
         of_pool = self.engine.ids(list({row.seed for row in rows}))
@@ -198,7 +240,7 @@ class Work:
                 rank=row.rank,
                 score=row.score,
                 similarity=row.similarity,
-                seed=_seed_out(row.seed, of_pool, texts),
+                seed=_seed_out(row.seed, of_pool, texts, names),
                 why=row.why,
                 duplicates=[Duplicate(id=chosen.ids[uri], uri=uri) for uri in row.duplicates],
             )
@@ -224,8 +266,7 @@ class Work:
         except save.FileExists as error:
             raise BadField(str(error), "name", 409) from error
         except save.BadName as error:
-            sentence = str(error)
-            raise BadField(f"{sentence[:1].upper()}{sentence[1:]}", "name") from error
+            raise BadField(_sentence(error), "name") from error
         except UnusableRef as error:
             raise _located(error, places) from error
         self._count([ref for group in seeds.values() for ref in group])
@@ -278,19 +319,26 @@ def _options(request: SelectRequest) -> SelectOptions:
     )
 
 
-def _seed_out(uri: str, of_pool: Mapping[str, int], texts: set[str]) -> RefOut:
+def _seed_out(
+    uri: str, of_pool: Mapping[str, int], texts: set[str], names: Mapping[str, str]
+) -> RefOut:
     if uri in of_pool:
         return RefOut(id=of_pool[uri])
     if uri.startswith(UPLOAD):
-        return RefOut(upload=uri.removeprefix(UPLOAD))
+        sha256 = uri.removeprefix(UPLOAD)
+        return RefOut(uri=names[sha256]) if sha256 in names else RefOut(upload=sha256)
     return RefOut(text=uri) if uri in texts else RefOut(uri=uri)
 
 
 def _located(error: UnusableRef, places: _Places) -> Exception:
     """Let an error name its field; one that is of no field stays what it is."""
     status = 404 if isinstance(error, NoSuchImage) else 422
-    sentence = str(error)
-    return BadField(f"{sentence[:1].upper()}{sentence[1:]}", places.path_of(error.ref), status)
+    return BadField(_sentence(error), places.path_of(error.ref), status)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _since(began: float) -> float:

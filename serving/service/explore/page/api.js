@@ -6,6 +6,7 @@
 const TRIES = 4;  // of a busy service, the first included
 const LONGEST = 30;  // seconds that are waited for at most
 const PATIENCE = 120;  // seconds until a request that got no answer is given up
+const IDS = 500;  // images that are asked for at once
 export const SIZES = [128, 256, 512, 1024];  // longer sides of thumbnails, in pixels
 
 const UNREACHED = "The service cannot be reached. Is “gandt serve” still running?";
@@ -115,11 +116,34 @@ export const api = {
   mapPoints: (signal) => ask("/v1/map/points", { signal, binary: true }),
 };
 
+/** Records of images by id; those that left the pool are missing. */
+api.known = async (ids, signal) => {
+  const found = new Map();
+  for (let start = 0; start < ids.length; start += IDS) {
+    for (const one of await ofIds(ids.slice(start, start + IDS), signal)) found.set(one.id, one);
+  }
+  return found;
+};
+
+async function ofIds(ids, signal) {
+  try {
+    return (await ask("/v1/images?ids=" + ids.join(","), { signal })).images;
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    if (ids.length === 1) return [];
+    const half = ids.length >> 1;  // the sentence names the first alone
+    return [...await ofIds(ids.slice(0, half), signal), ...await ofIds(ids.slice(half), signal)];
+  }
+}
+
 /** The address of a thumbnail; `size` is one of SIZES. */
 export const thumb = (id, size) => "/v1/images/" + id + "/thumbnail?size=" + size + (edition && "&" + edition);
 
 /** The address of the picture itself. */
 export const file = (id) => "/v1/images/" + id + "/file" + (edition && "?" + edition);
+
+/** The address of a small picture of a seed that the service was given and the pool does not hold. */
+export const seedPicture = (uri) => "/v1/seed?uri=" + encodeURIComponent(uri);
 
 /** The size of thumbnail that fills a square of so many CSS pixels, whatever the screen's density. */
 export function sizeFor(image, pixels) {

@@ -29,8 +29,11 @@ export function mountSummary(element, store) {
     said();
   }
 
+  let since = 0;
   function said() {
     const { selection } = store.state;
+    clearTimeout(since);
+    if (store.state.busy && selection) since = setTimeout(() => { state.textContent = "Choosing anew …"; }, 400);
     state.textContent = store.state.busy && !selection ? "Looking …" : selection ? plural(selection.candidates.length, "image") + " in " + took(selection.took_ms) : "";
   }
 

@@ -97,9 +97,17 @@ export function mountView(element, store) {
 
   // ---- the list
 
+  /** Classes that were looked for, and are still there. */
+  function named() {
+    const asked = new Set(store.state.selection?.classes);
+    return store.state.classes.map((one) => one.name).filter((name) => asked.has(name));
+  }
+
   function fill(index = 0, focus = false) {
     const { selection } = store.state;
-    const wantedOnes = (selection?.candidates ?? []).filter((one) => shown.of === null || one.class === shown.of);
+    const byClass = new Map(named().map((name) => [name, []]));  // in the order of the panel
+    for (const one of selection?.candidates ?? []) if (shown.of === null || one.class === shown.of) byClass.get(one.class)?.push(one);
+    const wantedOnes = [...byClass.values()].flat();
     shown.list = wantedOnes.flatMap((one) => (shown.open.has(one.id)
       ? [one, ...one.duplicates.map((copy) => ({ width: null, height: null, ...copy, copyOf: one }))] : [one]));
     grid.setData({ total: shown.list.length, fetch: async (start, count) => shown.list.slice(start, start + count), label: "Candidates" + (shown.of ? " for " + shown.of : ""), index: Math.min(Math.max(0, index), Math.max(0, shown.list.length - 1)) });
@@ -108,7 +116,7 @@ export function mountView(element, store) {
 
   function render() {
     const { selection } = store.state;
-    const names = (selection?.classes ?? []).filter((name) => store.classNamed(name));
+    const names = named();
     if (shown.of !== null && !names.includes(shown.of)) shown.of = null;
     const had = field.contains(document.activeElement), at = grid.place;
     shown.near = null;

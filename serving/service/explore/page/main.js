@@ -8,7 +8,7 @@ import * as candidates from "./candidates.js";
 import { mountDetail } from "./detail.js";
 import { $, button, el, gridCell, icon, later, number, plural, say, tell } from "./dom.js";
 import { Grid } from "./grid.js";
-import { mountKeys, pick, standardTile, undo } from "./keys.js";
+import { mountKeys, newClass, pick, standardTile, undo } from "./keys.js";
 import * as map from "./map.js";
 import * as save from "./save.js";
 import { aboutPool, mountBox, mountResults, queryName } from "./search.js";
@@ -133,9 +133,20 @@ function counts() {
   const parts = [plural(classes.length, "class", "classes"), plural(store.seedCount(), "seed")];
   if (selection) parts.push(plural(selection.candidates.length, "candidate"));
   if (setAside.size) parts.push(number(setAside.size) + " set aside");
-  $("panel-summary").textContent = parts.join(" · ");
+  $("panel-summary").textContent = classes.length ? parts.join(" · ") : "Name what you are looking for";
+  $("pool-guide-words").textContent = guide();
+  $("pool-guide").hidden = !guide();
+  $("pool-guide-go").hidden = classes.length > 0;
   $("undo").disabled = store.undoable === null;
   $("undo").title = store.undoable === null ? "Nothing to undo" : "Undo: " + store.undoable + " (u)";
+}
+
+/** What to do next, for those who never were here; nothing once it was done. */
+function guide() {
+  const { classes, info, active } = store.state, one = store.classNamed(active);
+  if (!info.images || store.seedCount()) return "";
+  if (!classes.length) return "Open an image to see what is most like it; to have such images chosen, name what you are looking for.";
+  return "Press " + store.signOf(one.name) + " on an image that shows “" + one.name + "”, or point at the image and take the button: candidates follow at once.";
 }
 
 function redraw() {
@@ -159,6 +170,7 @@ function mountFrame() {
   store.on("size", () => { follow(); pool.setSize(store.state.tileSize); results.grid.setSize(store.state.tileSize); });
   follow();
 
+  $("pool-guide-go").addEventListener("click", () => newClass(store));
   $("undo").addEventListener("click", () => undo(store));
   const showHelp = mountKeys(store, $("help"));
   $("help-open").addEventListener("click", showHelp);
@@ -204,17 +216,11 @@ async function checkKept() {
   const kept = classes.flatMap((one) => one.seeds);
   const gone = kept.filter((seed) => seed.ref.uri && !given.has(seed.ref.uri));
   const left = [];
-  const isGone = async (id, uri) => {
-    try {
-      return (await api.image(id)).uri !== uri && uri !== undefined;
-    } catch (error) {
-      if (error.status === 404) return true;
-      throw error;
-    }
-  };
+  const seeds = kept.filter((one) => typeof one.ref.id === "number").slice(0, CHECKED), aside = [...setAside].slice(0, CHECKED);
   try {
-    for (const seed of kept.filter((one) => typeof one.ref.id === "number").slice(0, CHECKED)) if (await isGone(seed.ref.id, seed.uri)) gone.push(seed);
-    for (const id of [...setAside].slice(0, CHECKED)) if (await isGone(id)) left.push(id);
+    const there = await api.known([...new Set([...seeds.map((one) => one.ref.id), ...aside])]);
+    gone.push(...seeds.filter(({ ref, uri }) => !there.has(ref.id) || (uri !== undefined && there.get(ref.id).uri !== uri)));
+    left.push(...aside.filter((id) => !there.has(id)));
   } catch { /* a service that cannot say is asked when something is selected */ }
   if (!gone.length && !left.length) return;
   store.dropGone(gone.map((seed) => seed.ref), left);
@@ -246,6 +252,7 @@ async function start() {
     $("pool-grid").hidden = true;
   }
   for (const event of ["classes", "aside", "selection"]) store.on(event, redraw);
+  store.on("options", counts);
   store.on("view", viewChanged);
   store.on("open", ({ image, sequence, index }) => detail.show(image, sequence, index));
   seeds.mount($("panel-seeds"), store, api);

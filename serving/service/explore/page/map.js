@@ -117,7 +117,9 @@ export function mount(element, store, api) {
     }
     view.marks = marks.filter((mark) => mark.place >= 0);
     parts.key.hidden = !view.marks.length;
-    parts.keySeeds.textContent = plural(marks.length - candidates, "seed");
+    const seeds = view.marks.filter((mark) => mark.kind === "seed").length;  // others are files outside of the pool
+    parts.key.classList.toggle("map-seedless", !seeds);
+    parts.keySeeds.textContent = plural(seeds, "seed");
     parts.keyCandidates.textContent = plural(candidates, "candidate");
     view.wake(false);
   }

@@ -68,7 +68,7 @@ function labelColors(labels, lent, dark) {
 // How the map looks: by label, 0 for images without one. isolated: the only label that is shown in
 // color, or null. A class of the panel with the name of a label lends it its color.
 export function lookOf(labels, colors, isolated, dark) {
-  const gray = dark ? "#5d6b7a" : "#8996a3", faint = dark ? "#2b3541" : "#d3dae1";
+  const gray = dark ? "#8291a1" : "#8996a3", faint = dark ? "#2b3541" : "#d3dae1";
   const known = labelColors(labels, colors, dark);
   const shown = (at) => isolated === null || isolated === at;
   return {

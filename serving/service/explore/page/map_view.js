@@ -6,6 +6,8 @@ import { handle } from "./map_hands.js";
 import { Layout, Pictures, drawMarks } from "./map_marks.js";
 import { Camera } from "./map_space.js";
 
+const MOVING = 400;  // milliseconds from frame to frame, at most, while something moves
+const SLOW = 24;  // milliseconds from frame to frame that are no smooth motion any more
 const REACH = 14;  // CSS pixels from a dot that still mean it
 
 export class MapView {
@@ -27,6 +29,9 @@ export class MapView {
     this.byKeys = false;
     this.awake = 0;
     this.last = 0;
+    this.drawn = -Infinity;  // when dots were drawn last
+    this.pace = 16;  // milliseconds from frame to frame while it moves
+    this.heavy = false;  // whether a dense screen is too much in motion
     this.frames = [];  // milliseconds that the last frames took to draw, for those who measure
     new ResizeObserver(() => this.fit()).observe(frame);
     handle(marks, this.camera, {
@@ -73,11 +78,16 @@ export class MapView {
     const passed = this.last ? Math.min(50, now - this.last) : 16;
     const going = this.still.matches ? (camera.arrive(), false) : camera.step(passed);
     if (this.stale || going) {
-      this.dots.draw(this.points, camera, this.look, this.radius(), ratio, going || this.coarse);
-      this.coarse = going || now - this.last < 40;
+      const gap = now - this.drawn;
+      // A drag arrives at once, frame by frame: what follows another frame closely moves as well.
+      this.coarse = going || gap < MOVING;
+      if (gap < MOVING) this.pace += (gap - this.pace) * 0.2;
+      this.heavy ||= this.pace > SLOW;
+      this.dots.draw(this.points, camera, this.look, this.radius(), this.fine(ratio), this.coarse);
+      this.drawn = now;
     }
     this.stale = false;
-    const fading = this.points ? this.drawAbove(now, ratio) : false;
+    const fading = this.points ? this.drawAbove(now, this.fine(ratio)) : false;
     this.frames.push(performance.now() - began);
     if (this.frames.length > 600) this.frames.shift();
     this.last = now;
@@ -85,11 +95,13 @@ export class MapView {
     else this.rest();
   }
 
+  fine(ratio) { return this.coarse && this.heavy ? Math.min(1, ratio) : ratio; }
+
   rest() {  // all pixels, once nothing moves any more
     this.last = 0;
     clearTimeout(this.resting);
     this.resting = setTimeout(() => {
-      if (this.coarse) { this.coarse = false; this.wake(); }
+      if (this.coarse) { this.coarse = false; this.drawn = -Infinity; this.wake(); }
       this.calls.settled();
     }, 90);
   }

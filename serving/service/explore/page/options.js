@@ -114,7 +114,7 @@ export function mountOptions(element, store) {
     return el("label", { class: "option-quota" }, sign(store, one.name), el("bdi", { text: one.name }), field);
   }
 
-  for (const event of ["info", "options", "classes"]) store.on(event, () => render());
+  for (const event of ["info", "options", "classes"]) store.on(event, (hard) => render(hard));
   render();
 }
 

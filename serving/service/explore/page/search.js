@@ -197,19 +197,8 @@ export function mountResults(store, api) {
   function listed(query, key) {
     const fetch = async (start, count, signal) => {
       const wanted = query.ids.slice(start, start + count);
-      const found = new Array(wanted.length);
-      let next = 0;
-      const worker = async () => { while (next < wanted.length) { const at = next++; found[at] = await one(wanted[at], signal); } };
-      await Promise.all(Array.from({ length: 6 }, worker));
-      return found;
-    };
-    const one = async (id, signal) => {
-      try {
-        return await api.image(id, signal);
-      } catch (error) {
-        if (error.status !== 404) throw error;
-        return { id, uri: "image " + id + ", which left the pool", width: null, height: null, label: null };
-      }
+      const there = await api.known(wanted, signal);
+      return wanted.map((id) => there.get(id) ?? { id, uri: "image " + id + ", which left the pool", width: null, height: null, label: null });
     };
     const found = { key, steps: 0, results: query.ids, fetch, full: true, place: 0, took_ms: null };
     before.set(key, found);

@@ -9,7 +9,6 @@ import { imageQuery } from "./search.js";
 const DROPPED = "application/x-gandt-image";  // what a grid says of a picture that is dragged
 
 export function mount(element, store) {
-  const undo = button("Undo", { icon: "undo", class: "quiet seeds-undo", on: { click: () => back() } });
   const hint = el("p", { class: "panel-hint" });
   const list = el("ul", { class: "classes" });
   const name = el("input", { type: "text", maxLength: 200, autocomplete: "off", placeholder: "A class to look for", "aria-label": "Name of a new class" });
@@ -19,7 +18,7 @@ export function mount(element, store) {
   const aside = el("p", { class: "seeds-aside", hidden: true });
   element.classList.add("seeds");
   element.replaceChildren(
-    el("div", { class: "panel-head" }, el("h2", { text: "Classes and seeds" }), undo), hint, list, form, wrong, other, aside,
+    el("div", { class: "panel-head" }, el("h2", { text: "Classes and seeds" })), hint, list, form, wrong, other, aside,
   );
   const opened = { renaming: null };
 
@@ -47,9 +46,6 @@ export function mount(element, store) {
     const contrast = info?.other ?? "Other";
     other.replaceChildren(icon("plus"), el("span", { text: contrast + ": what is not wanted" }));
     other.hidden = !info || Boolean(store.classNamed(contrast));
-    undo.disabled = !store.undoable;
-    undo.title = store.undoable ? "Take back: " + store.undoable : "Nothing to take back";
-    undo.setAttribute("aria-label", store.undoable ? "Undo: " + store.undoable : "Undo");
     aside.hidden = !setAside.size;
     aside.replaceChildren(plural(setAside.size, "image") + " set aside, never chosen. ", button("Show", {
       class: "link", label: "Show what is set aside",
@@ -98,11 +94,11 @@ export function mount(element, store) {
     const made = el("form", { class: "class-rename" }, field, bad);
     const end = (save) => {
       if (opened.renaming !== one.name) return;
+      const had = made.contains(document.activeElement);
       if (save) {
-        try { renameAll(store, one.name, field.value, () => { opened.renaming = null; }); } catch (error) { complain(bad, error); return; }
+        try { store.renameClass(one.name, field.value); } catch (error) { complain(bad, error); return; }
       }
       const to = store.classNamed(field.value.trim().replace(/\s+/g, " ")) && save ? field.value.trim().replace(/\s+/g, " ") : one.name;
-      const had = made.contains(document.activeElement);
       opened.renaming = null;
       render();
       if (had) giveFocus(list, "name " + to);
@@ -137,7 +133,8 @@ export function mount(element, store) {
       label: "Remove the seed " + shown + " from " + one.name, class: "seed-tile", tabIndex: -1, title: shown + ": click to remove it",
       data: { focus: "seed " + one.name + " " + at }, on: { click: () => drop(one.name, at) },
     });
-    const picture = seed.thumb ? el("img", { src: seed.thumb, alt: "", decoding: "async", loading: "lazy" }) : null;
+    const address = Number.isInteger(seed.ref.id) ? thumb(seed.ref.id, 128) : seed.thumb;  // not of an edition before
+    const picture = address ? el("img", { src: address, alt: "", decoding: "async", loading: "lazy" }) : null;
     picture?.addEventListener("error", () => picture.replaceWith(el("span", { class: "seed-text", text: shown })));
     made.append(picture ?? el("span", { class: "seed-text", text: seed.ref.text ? "“" + seed.ref.text + "”" : shown }));
     made.append(el("span", { class: "seed-cross" }, icon("close")));
@@ -174,7 +171,7 @@ export function mount(element, store) {
 function said(store) {
   const { classes, info } = store.state;
   if (!info) return "";
-  if (!classes.length) return "Name what you are looking for, then press its number on images that show it.";
+  if (!classes.length) return "Name what you are looking for.";
   const wanted = classes.filter((one) => one.name !== info.other);
   if (!wanted.length) return info.other + " alone is nothing to look for: add a class.";
   if (!wanted.some((one) => one.seeds.length)) return "Give a class its first seed: candidates follow at once.";
@@ -183,16 +180,6 @@ function said(store) {
 
 export function seedName(seed) {
   return seed.ref.text ?? (seed.name || nameOf(seed.uri ?? seed.ref.uri) || (seed.ref.image ? "your image" : "image " + seed.ref.id));
-}
-
-/** Rename a class where it is named: among the classes, and in the quotas. */
-function renameAll(store, from, to, before) {
-  const quota = store.state.options.quotas?.[from], old = store.state.classes.map((one) => one.name);
-  store.checkedName(to, from);
-  before();
-  store.renameClass(from, to);
-  const now = store.state.classes.map((one) => one.name).find((one) => !old.includes(one));
-  if (quota !== undefined && now) store.setOption("quotas", { ...store.state.options.quotas, [now]: quota });
 }
 
 function complain(box, error) {

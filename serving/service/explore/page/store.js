@@ -5,7 +5,7 @@
    wants to see an image large). Classes and what is set aside are never changed in place, so that a step back is the earlier
    value itself. What somebody has gathered is kept by the browser, apart for each index. */
 
-import { thumb } from "./api.js";
+import { seedPicture, thumb } from "./api.js";
 import { browserMemory, fingerprint, keep, recall } from "./memory.js";
 
 // The palette of Okabe and Ito (2008), told apart by most kinds of color blindness, with the ink that is
@@ -24,6 +24,11 @@ export const DEFAULTS = Object.freeze({
   budget: 500, strategy: "auto", diversity: 0, explore: 0, min_similarity: null, per_class: null,
   quotas: null, duplicates: null, random_seed: 0,
 });
+const OPTIONS = {  // what a change of one is called
+  budget: "The number of images was changed", strategy: "The strategy was changed", diversity: "The variety was changed",
+  explore: "The share drawn at random was changed", min_similarity: "The least similarity was changed",
+  duplicates: "What counts as a near-copy was changed",
+};
 
 /** A text that is the same for the same image or text, to find a ref by. */
 export function refKey(ref) {
@@ -89,7 +94,7 @@ export class Store {
 
   takeGiven() {
     for (const [name, refs] of Object.entries(this.state.info.seeds || {})) {
-      const seeds = refs.map((ref) => ({ ref: plainRef(ref), thumb: typeof ref.id === "number" ? thumb(ref.id, 128) : null }));
+      const seeds = refs.map((ref) => ({ ref: plainRef(ref), thumb: typeof ref.id === "number" ? thumb(ref.id, 128) : ref.uri ? seedPicture(ref.uri) : null }));
       this.state.classes = [...this.state.classes, this.newClass(name, seeds)];
     }
   }
@@ -123,9 +128,11 @@ export class Store {
     const chosen = this.checkedName(to, from);
     if (chosen === from) return;
     this.step("“" + from + "” became “" + chosen + "”");
+    const { [from]: quota, ...quotas } = this.state.options.quotas ?? {};
+    if (quota !== undefined) this.state.options = { ...this.state.options, quotas: { ...quotas, [chosen]: quota } };
     this.state.classes = this.state.classes.map((one) => (one.name === from ? { ...one, name: chosen } : one));
     if (this.state.active === from) this.state.active = chosen;
-    this.changed("classes");
+    this.changed(...(quota === undefined ? [] : ["options"]), "classes");
   }
 
   removeClass(name) {
@@ -242,6 +249,8 @@ export class Store {
 
   setOption(name, value) {
     if (this.state.options[name] === value) return;
+    const what = OPTIONS[name] ?? OPTIONS.budget;
+    if (this.past.at(-1)?.what !== what) this.step(what);  // a slider that is drawn is one change
     this.state.options = { ...this.state.options, [name]: value };
     this.changed("options");
   }
@@ -287,18 +296,20 @@ export class Store {
   /** What `undo` would take back, as a sentence; null where there is nothing. */
   get undoable() { return this.past.at(-1)?.what ?? null; }
 
-  /** Take the last change of classes, seeds or what is set aside back; gives what it was, or null. */
+  /** Take the last change of classes, seeds, what is set aside or options back; gives what it was, or null. */
   undo() {
     const step = this.past.pop();
     if (!step) return null;
-    Object.assign(this.state, { classes: step.classes, active: step.active, setAside: step.setAside });
+    const { what, ...before } = step, options = before.options !== this.state.options;
+    Object.assign(this.state, before);
     this.changed("classes", "aside");
-    return step.what;
+    if (options) this.emit("options", true);  // even a field that has the focus shows what it was
+    return what;
   }
 
   step(what) {
-    const { classes, active, setAside } = this.state;
-    this.past.push({ what, classes, active, setAside });
+    const { classes, active, setAside, options } = this.state;
+    this.past.push({ what, classes, active, setAside, options });
     if (this.past.length > STEPS) this.past.shift();
   }
 

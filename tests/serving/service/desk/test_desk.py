@@ -281,6 +281,24 @@ class TestReview:
         refused = reviewer.post("/review/5/0/answer", {"answerContent": {"a": 1}})
         assert refused.status == 403
 
+    def test_a_known_answer_stands_whatever_a_reviewer_says(
+        self, start: Start, lines: list[dict[str, object]]
+    ) -> None:
+        """`gandt aggregate` keeps it, so the page says so and shows no other label."""
+        desk = start([{**lines[0], "gandt-gold": "cat"}, lines[1]], review=True)
+        ann = desk.visitor("ann")
+        for _ in range(2):
+            ann.answer("cat")
+        reviewer = desk.visitor("rev")
+        shown = reviewer.get("/review/0/0").desk
+        assert "Its known answer, cat, stands" in shown["note"]
+        assert "decides" not in shown["note"]
+        assert reviewer.answer("dog", shown).status == 200
+        text = reviewer.get("/review").text
+        assert "decided" not in text
+        assert "<b>known answer</b> · cat 1, dog 1" in text
+        assert "<h2><bdi>cat</bdi> <span>2</span></h2>" in text
+
     def test_without_the_option_there_is_no_review(self, start: Start) -> None:
         ann = start().visitor("ann")
         assert ann.get("/review").status == 404

@@ -53,7 +53,7 @@ def test_twenty_people_lose_nothing_and_get_in_nobodys_way(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(120)
     assert faults == []
     assert len(accepted) > 2 * PEOPLE
     summary = desk.stop()

@@ -12,7 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from desk_program import PROGRAM, DeskProgram, DeskThread, Visitor, write_manifest
+from desk_program import (
+    PROGRAM,
+    DeskProgram,
+    DeskThread,
+    Visitor,
+    first_line,
+    write_manifest,
+)
 from PIL import Image
 
 Start = Callable[..., DeskThread]
@@ -120,7 +127,7 @@ def test_ctrl_c_prints_what_was_labeled_and_what_comes_next(
         text=True,
     ) as process:
         assert process.stdout is not None
-        printed = [process.stdout.readline() for _ in range(4)]
+        printed = [first_line(process), *(process.stdout.readline() for _ in range(3))]
         assert printed[0] == "tasks     6 tasks, on the page image-classification\n"
         assert printed[1] == "labels    cat, dog, Other\n"
         name, link = printed[2].split()
@@ -183,7 +190,7 @@ def test_a_full_disk_is_said_and_what_was_accepted_is_kept(tmp_path: Path) -> No
         assert str(tmp_path) not in reply.text
         ann.connection.close()
         desk.process.kill()
-        assert "make room or give access" in desk.process.communicate()[1]
+        assert "make room or give access" in desk.process.communicate(timeout=120)[1]
     assert 0 < accepted < 400
     with DeskProgram(tmp_path, "round1.manifest", "--labels", "a,b") as desk:
         assert accepted <= desk.stop()["answers"] <= accepted + 1
@@ -198,6 +205,7 @@ def test_fewer_people_than_answers_wanted_could_never_finish(tmp_path: Path) -> 
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
     assert done.returncode == 2
     assert "wants more people than --people names (1)" in done.stderr

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from explore_page import guest as guest  # fixtures of the browser tests
+from explore_page import artist as artist  # fixtures of the browser tests
+from explore_page import gallery as gallery
+from explore_page import guest as guest
 from explore_page import photos as photos
 from explore_page import place as place
 from explore_page import somebody as somebody
+from explore_page import studio as studio
 from explore_page import words as words
 from explore_pool import ColorWords, ExplorePool, make_pool, shade
 from explore_program import ExploreThread, Visitor

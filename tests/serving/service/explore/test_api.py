@@ -11,6 +11,7 @@ import struct
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from explore_pool import ColorWords, ExplorePool
@@ -76,6 +77,39 @@ def test_the_pool_is_paged_by_position_without_what_has_left_it(
     assert len(seen) == 45
     assert good(ann.get("/v1/images"))["images"] == seen
     assert good(ann.get("/v1/images?count=0"))["images"] == []
+
+
+def test_images_can_be_asked_for_by_their_ids(ann: Visitor, pool: ExplorePool) -> None:
+    ids = [pool.id("blue", 3), pool.id("red", 0), pool.id("green", 9), pool.id("red", 0)]
+    page = good(ann.get(f"/v1/images?ids={','.join(map(str, ids))}"))
+    assert (page["total"], page["start"]) == (45, 0)
+    assert page["images"] == [good(ann.get(f"/v1/images/{number}")) for number in ids]
+    many = ",".join([str(ids[0])] * 1000)
+    assert len(good(ann.get(f"/v1/images?ids={many}"))["images"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        *(("ids=1,4000,2", 404, "no image 4000"), ("ids={gone}", 404, "no image {gone}")),
+        *(("ids=1&start=0", 422, "leave out start"), ("ids=1&count=5", 422, "leave out start")),
+        *(
+            ("ids=", 422, "characters"),
+            ("ids=1,", 422, "characters"),
+            ("ids=,1", 422, "characters"),
+        ),
+        *(("ids=1,%202", 422, "characters"), ("ids=-1", 422, "char"), ("ids=01", 422, "char")),
+        *(("ids=%D9%A3", 422, "characters"), ("ids=1%0A", 422, "characters")),
+        *((f"ids={2**53}", 422, str(2**53 - 1)), (f"ids={'9' * 17}", 422, "characters")),
+        *((f"ids={'1,' * 1000}1", 422, "1,001"), (f"ids={'1,' * 9000}1", 422, "9,001")),
+    ],
+)
+def test_ids_of_an_address_are_read_as_strictly(
+    ann: Visitor, pool: ExplorePool, query: str, status: int, words: str
+) -> None:
+    reply = ann.get(f"/v1/images?{query.format(gone=pool.gone)}")
+    assert (reply.status, reply.json["field"]) == (status, "ids")
+    assert words.format(gone=pool.gone) in reply.json["error"]
 
 
 def test_one_image_says_its_size_and_what_is_known_of_it(ann: Visitor, pool: ExplorePool) -> None:
@@ -209,6 +243,33 @@ def test_candidates_are_those_that_gandt_select_chooses(ann: Visitor, pool: Expl
         ]
 
 
+def test_a_seed_that_the_pool_does_not_hold_has_a_small_picture_and_nothing_else_has(
+    ann: Visitor, pool: ExplorePool
+) -> None:
+    mine = pool.folder / "seeds" / "red" / "mine.png"
+    data = mine.read_bytes()
+    seen = ann.get(f"/v1/seed?{urlencode({'uri': mine})}")
+    assert (seen.status, seen.headers["Content-Type"]) == (200, "image/jpeg")
+    assert Image.open(io.BytesIO(seen.body)).size == (40, 30)
+    again = {"If-None-Match": seen.headers["ETag"]}
+    assert ann.get(f"/v1/seed?{urlencode({'uri': mine})}", again).status == 304
+    for other in (
+        pool.path("red", 1),
+        pool.folder / "seeds.csv",
+        f"{mine}/../mine.png",
+        "/etc/passwd",
+    ):
+        assert ann.get(f"/v1/seed?{urlencode({'uri': other})}").status == 404
+    try:
+        mine.write_bytes(b"no image")
+        assert ann.get(f"/v1/seed?{urlencode({'uri': mine})}").status == 415
+        mine.unlink()
+        gone = ann.get(f"/v1/seed?{urlencode({'uri': mine})}")
+        assert (gone.status, gone.json["field"]) == (404, None)
+    finally:
+        mine.write_bytes(data)
+
+
 def test_seeds_may_be_uploads_texts_and_files_that_the_page_started_with(
     ann: Visitor, pool: ExplorePool
 ) -> None:
@@ -216,11 +277,10 @@ def test_seeds_may_be_uploads_texts_and_files_that_the_page_started_with(
     seeds = {"green": [{"image": image}], "red": [{"uri": mine}], "blue": [{"text": "blue"}]}
     found = good(ann.post("/v1/select", {"seeds": seeds, "budget": 9, "duplicates": 1.0}))
     sha256 = hashlib.sha256(base64.b64decode(image)).hexdigest()
-    own = hashlib.sha256(Path(mine).read_bytes()).hexdigest()
     told = {row["class"]: row["seed"] for row in found["candidates"]}
     assert told["green"] == {"upload": sha256}
     assert told["blue"] == {"text": "blue"}
-    assert told["red"] in ({"uri": mine}, {"upload": own})
+    assert told["red"] == {"uri": mine}
     for row in found["candidates"]:
         assert Path(row["uri"]).name.startswith(row["class"])
 
@@ -374,7 +434,12 @@ def test_numbers_are_counted_by_route_and_nothing_else(ann: Visitor, pool: Explo
         ann.get(f"/nothing/{number}")
         ann.ask(f"BREW{number}", "/v1/info")
     ann.post("/v1/search", {"image": pool.upload("red", 600), "k": 1})
+    for _ in range(3):
+        ann.get(f"/v1/images/{pool.id('red', 13)}/thumbnail?size=1024")
     after = counted()
+    made, kept = (("gandt_thumbnail_misses_total",), 1), (("gandt_thumbnail_hits_total",), 2)
+    for name, count in (made, kept):
+        assert after[name] == before[name] + count
     key = ("method=GET", "route=/v1/images/{id}", "status=404")
     asked = ("gandt_requests_total", *key)
     assert after[asked] == before.get(asked, 0) + 30
@@ -491,6 +556,25 @@ def test_an_error_is_one_sentence_with_its_field(
 def test_an_address_is_read_as_strictly(ann: Visitor, query: str, field: str) -> None:
     reply = ann.get(f"/v1/images?{query}")
     assert (reply.status, reply.json["field"]) == (422, field)
+
+
+def test_a_value_that_is_named_twice_is_not_passed_over(ann: Visitor, pool: ExplorePool) -> None:
+    for path in ("?ids=1&ids=2", "?start=1&count=2&start=2", f"/{pool.id('red', 1)}/file?v=a&v=b"):
+        reply = ann.get(f"/v1/images{path}")
+        assert (reply.status, "is named twice" in reply.json["error"]) == (422, True)
+        assert reply.json["field"] in ("ids", "start", "v")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/v1/info", "/v1/images/0", "/v1/images/0/file", "/static/main.js"]
+)
+def test_what_can_be_had_can_be_asked_about(ann: Visitor, path: str) -> None:
+    """RFC 9110: HEAD is what GET is, without the body."""
+    asked, had = ann.ask("HEAD", path), ann.get(path)
+    assert (asked.status, asked.body) == (200, b"")
+    for name in ("Content-Type", "Content-Length", "ETag"):
+        assert asked.headers[name] == had.headers[name]
+    assert ann.ask("HEAD", "/v1/images/4000").status == 404
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ OPERATIONS = (
     *(("GET", "/v1/images/{id}/file"), ("GET", "/v1/images/{id}/thumbnail")),
     *(("POST", "/v1/search"), ("POST", "/v1/select"), ("POST", "/v1/save")),
     *(("GET", "/v1/map"), ("GET", "/v1/map/points"), ("GET", "/healthz"), ("GET", "/metrics")),
+    ("GET", "/v1/seed"),
 )
 
 
@@ -60,6 +61,20 @@ def test_the_document_says_what_each_operation_is_and_can_answer(document: dict[
                     (content,) = reply["content"].values()
                     assert content["schema"] == {"$ref": "#/components/schemas/ErrorOut"}
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_names_and_limits_are_those_that_generated_clients_use(document: dict[str, Any]) -> None:
+    operations = [op for ops in document["paths"].values() for op in ops.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert {"info", "images", "search", "select", "save"} <= set(names)
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() for name in names)
+    number = document["paths"]["/v1/images/{id}"]["get"]["parameters"][0]["schema"]
+    assert (number["minimum"], number["maximum"]) == (0, 2**53 - 1)
+    for operation in operations:
+        for parameter in operation.get("parameters", ()):
+            assert parameter["schema"]["description"]
+            assert not {"ge", "le", "anyOf"} & set(parameter["schema"])
 
 
 def test_every_field_of_a_request_is_described_and_limited(document: dict[str, Any]) -> None:

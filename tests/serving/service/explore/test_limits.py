@@ -242,6 +242,29 @@ def test_a_request_that_takes_too_long_is_answered_all_the_same(
     assert ask(held, 9).status == 200
 
 
+def test_a_save_that_takes_long_is_told_to_go_on(
+    held: ExploreThread, slow: Slow, pool: ExplorePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written all the same, so that to say it was not would be wrong."""
+    monkeypatch.setattr("gandt.serving.service.explore.explorer.SAVE_SECONDS", 0.5)
+    ann = held.visitor()
+
+    def save(name: str) -> Reply:
+        return ann.post("/v1/save", {"name": name, "seeds": {"blue": [{"text": "blue"}]}})
+
+    for name in ("late1", "late2"):
+        reply = save(name)
+        assert reply.status == 503
+        assert "not saved within 0.5 s but goes on" in reply.json["error"]
+    waited = save("never")  # behind the two
+    assert "not begun within 0.5 s" in waited.json["error"]
+    slow.free.set()
+    until(lambda: held.explorer.heavy.working == 0)
+    saved = {path.name for path in pool.saves.glob("*.manifest")}
+    assert {"late1.manifest", "late2.manifest"} <= saved
+    assert "never.manifest" not in saved
+
+
 def test_whoever_closes_the_page_makes_room(held: ExploreThread, slow: Slow) -> None:
     body = json.dumps({"text": "blue"}).encode()
     head = (
@@ -359,7 +382,11 @@ def test_a_body_that_does_not_come_is_told_so(
     )
     with socket.create_connection((service.host, service.port), timeout=10) as connection:
         connection.sendall(head.encode())
-        reply = connection.recv(4000)
+        reply = b""
+        while not reply.endswith(b"}"):
+            data = connection.recv(4000)
+            assert data, reply
+            reply += data
     assert b" 408 " in reply.partition(b"\r\n")[0]
     assert b"within 0.3 s" in reply
     assert service.explorer.bodies.held == 0

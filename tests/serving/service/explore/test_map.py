@@ -2,94 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk_browser import CHROMIUM, DRIVER, ENTER, HOW
-from explore_browser import EVIL, IMPORT, PageVisitor, known_classes, panel_pool
-from explore_pool import ColorWords, ExplorePool
-from explore_program import ExploreThread
+from desk_browser import ENTER
+from explore_browser import EVIL, IMPORT, PageVisitor
+from explore_page import look
+from explore_pool import ExplorePool
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=HOW),
-]
+pytestmark = pytest.mark.browser
 
 LEFT, SHIFT = "\ue012", 8
 
 
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> ExplorePool:
-    return panel_pool(tmp_path_factory.mktemp("panel"))
-
-
-@pytest.fixture(scope="module")
-def service(pool: ExplorePool) -> Iterator[ExploreThread]:
-    with ExploreThread(
-        pool.index, embedder=ColorWords(), known=known_classes(pool), save_folder=pool.saves
-    ) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[PageVisitor]:
-    person = PageVisitor()
-    person.browser.set_script_timeout(15)
-    yield person
-    person.browser.quit()
-
-
-@pytest.fixture
-def ann(browser: PageVisitor, service: ExploreThread) -> Iterator[PageVisitor]:
-    """Somebody who never was here; at the end the console has nothing to complain about."""
-    browser.begin(service.links[""])
-    browser.faults()
-    yield browser
-    assert browser.faults() == []
-
-
-def test_a_point_of_the_map_opens_its_image(ann: PageVisitor, pool: ExplorePool) -> None:
-    ann.map()
-    assert ann.text(".map-counted") == "47 in view"
-    lonely = ann.js(
+def test_a_point_of_the_map_opens_its_image(artist: PageVisitor, gallery: ExplorePool) -> None:
+    artist.map()
+    assert artist.text(".map-counted") == "47 in view"
+    lonely = artist.js(
         "const view = document.getElementById('map').map, at = [...view.points.id].map((id, i) => "
         "view.spot(i)); const far = at.map(([x, y], i) => Math.min(...at.map(([a, b], j) => "
         "i === j ? 1e9 : Math.hypot(a - x, b - y)))); return view.points.id[far.indexOf("
         "Math.max(...far))];"
     )
-    at = ann.on_map(lonely)
-    ann.mouse("mouseMoved", at)
-    uri = ann.store("store.state.info && fetch('/v1/images/' + a[0]).then((r) => r.json())", lonely)
-    assert ann.wait("document.querySelector('.map-card:not([hidden]) strong')?.textContent") in (
+    at = artist.on_map(lonely)
+    artist.mouse("mouseMoved", at)
+    uri = artist.store(
+        "store.state.info && fetch('/v1/images/' + a[0]).then((r) => r.json())", lonely
+    )
+    assert artist.wait("document.querySelector('.map-card:not([hidden]) strong')?.textContent") in (
         Path(uri["uri"]).name,
         f"image {lonely}",
     )
-    ann.press(at)
-    ann.wait("document.getElementById('detail').open")
-    assert Path(uri["uri"]).name in ann.text("#detail")
+    artist.press(at)
+    artist.wait("document.getElementById('detail').open")
+    assert Path(uri["uri"]).name in artist.text("#detail")
 
 
 def test_from_near_the_map_shows_the_pictures_themselves(
-    ann: PageVisitor, pool: ExplorePool
+    artist: PageVisitor, gallery: ExplorePool
 ) -> None:
-    ann.map()
+    artist.map()
     drawn = "[...document.getElementById('map').map.layout.shown.values()].filter((s) => s.drawn)"
-    ann.wait(f"{drawn}.length > 0")
-    x, y = ann.on_map(pool.id("red", 5))  # where two copies lie as well
+    artist.wait(f"{drawn}.length > 0")
+    x, y = artist.on_map(gallery.id("red", 5))  # where two copies lie as well
     at = round(x), round(y)
     place = "document.getElementById('map').map.camera.toWorld(arguments[0], arguments[1])"
-    left, top, *_ = ann.frame()
-    pointed = ann.js(f"return {place}", at[0] - left, at[1] - top)
+    left, top, *_ = artist.frame()
+    pointed = artist.js(f"return {place}", at[0] - left, at[1] - top)
     for _ in range(4):
-        ann.mouse("mouseWheel", at, deltaX=0, deltaY=-200)
-    ann.wait("document.getElementById('map').map.camera.zoom > 3")
-    ann.wait("document.querySelector('.map-counted').textContent !== '47 in view'")
-    ann.wait(f"!document.getElementById('map').map.awake && {drawn}.length > 0")
-    near = ann.on_map(pool.id("red", 5))
-    still = ann.js(f"return {place}", at[0] - left, at[1] - top)
+        artist.mouse("mouseWheel", at, deltaX=0, deltaY=-200)
+    artist.wait("document.getElementById('map').map.camera.zoom > 3")
+    artist.wait("document.querySelector('.map-counted').textContent !== '47 in view'")
+    artist.wait(f"!document.getElementById('map').map.awake && {drawn}.length > 0")
+    near = artist.on_map(gallery.id("red", 5))
+    still = artist.js(f"return {place}", at[0] - left, at[1] - top)
     assert still == pytest.approx(pointed, abs=2)  # of 65,536: what one points at stays there
-    red, green, blue, alpha = ann.js(
+    red, green, blue, alpha = artist.js(
         "const canvas = document.querySelector('.map-marks'), view = document.getElementById('map')"
         ".map, box = view.frame.getBoundingClientRect(), fine = canvas.width / view.camera.width;"
         "return [...canvas.getContext('2d').getImageData((arguments[0] - box.left) * fine,"
@@ -100,69 +68,95 @@ def test_from_near_the_map_shows_the_pictures_themselves(
     assert red > 2 * max(green, blue)
 
 
-def test_a_box_and_a_line_list_the_images_within(ann: PageVisitor, pool: ExplorePool) -> None:
-    ann.map()
-    left, top, right, bottom = ann.frame()
+def test_a_box_and_a_line_list_the_images_within(artist: PageVisitor, gallery: ExplorePool) -> None:
+    artist.map()
+    left, top, right, bottom = artist.frame()
     corner, far = (left + 3, top + 3), (right - 3, bottom - 3)
-    ann.drag(corner, (left + 200, top + 200), far, modifiers=SHIFT)
-    ann.wait("document.querySelectorAll('#results-grid .cell').length === 47")
-    assert "47 images" in ann.text("#results-head")
-    ann.map()
-    one = ann.on_map(pool.id("blue", 2))
+    artist.drag(corner, (left + 200, top + 200), far, modifiers=SHIFT)
+    artist.wait("document.querySelectorAll('#results-grid .cell').length === 47")
+    assert "47 images" in artist.text("#results-head")
+    artist.map()
+    one = artist.on_map(gallery.id("blue", 2))
     around = [(one[0] + dx, one[1] + dy) for dx, dy in ((-9, -9), (9, -9), (9, 9), (-9, 9))]
-    ann.click(".map-tools [title^='Draw a line']")
-    ann.drag(*around, around[0])
-    ann.wait("!document.getElementById('view-results').hidden")
-    assert pool.id("blue", 2) in ann.store("store.state.query.ids")
-    assert len(ann.store("store.state.query.ids")) < 47
+    artist.click(".map-tools [title^='Draw a line']")
+    artist.drag(*around, around[0])
+    artist.wait("!document.getElementById('view-results').hidden")
+    assert gallery.id("blue", 2) in artist.store("store.state.query.ids")
+    assert len(artist.store("store.state.query.ids")) < 47
 
 
-def test_a_class_is_shown_alone(ann: PageVisitor, pool: ExplorePool) -> None:
-    ann.map()
-    ann.click(".map-class[data-label='2']")
-    assert ann.text(".map-class[data-label='2'] .map-name") == "red"
-    ann.wait("document.querySelector('.map-counted').textContent === '10 in view'")
-    assert ann.js("return document.activeElement.getAttribute('aria-pressed')") == "true"
-    ann.keys(ENTER)
-    ann.wait("document.querySelector('.map-counted').textContent === '47 in view'")
+def test_a_class_is_shown_alone(artist: PageVisitor, gallery: ExplorePool) -> None:
+    artist.map()
+    artist.click(".map-class[data-label='2']")
+    assert artist.text(".map-class[data-label='2'] .map-name") == "red"
+    artist.wait("document.querySelector('.map-counted').textContent === '10 in view'")
+    assert artist.js("return document.activeElement.getAttribute('aria-pressed')") == "true"
+    artist.keys(ENTER)
+    artist.wait("document.querySelector('.map-counted').textContent === '47 in view'")
 
 
-def test_the_map_is_usable_by_keys(ann: PageVisitor, pool: ExplorePool) -> None:
-    ann.add_class("warm")
-    ann.map()
-    ann.js("document.querySelector('.map-tools select, .map-check input').focus()")
-    ann.js("document.querySelector('.map-marks').focus()")
-    ann.keys("+", "+", LEFT)
-    ann.wait("document.getElementById('map').map.camera.zoom > 2")
-    focused = ann.wait(
+def test_the_map_is_usable_by_keys(artist: PageVisitor, gallery: ExplorePool) -> None:
+    artist.add_class("warm")
+    artist.map()
+    artist.js("document.querySelector('.map-tools select, .map-check input').focus()")
+    artist.js("document.querySelector('.map-marks').focus()")
+    artist.keys("+", "+", LEFT)
+    artist.wait("document.getElementById('map').map.camera.zoom > 2")
+    focused = artist.wait(
         "(() => { const v = document.getElementById('map').map; return v.focus >= 0 && !v.awake && "
         "v.points.id[v.focus]; })()"
     )
-    ann.wait("document.getElementById('said').textContent.includes('in view')")
-    ann.keys("1")
-    ann.wait("document.querySelectorAll('.seed-tile').length === 1")
-    assert ann.store("store.classOf(a[0])", focused) == "warm"
-    assert ann.js("return document.getElementById('map').map.marks.at(-1).kind") == "seed"
-    ann.keys("l")
-    ann.wait("!document.getElementById('view-results').hidden")
-    assert ann.store("store.state.query.ids[0]") == focused
+    artist.wait("document.getElementById('said').textContent.includes('in view')")
+    artist.keys("1")
+    artist.wait("document.querySelectorAll('.seed-tile').length === 1")
+    assert artist.store("store.classOf(a[0])", focused) == "warm"
+    assert artist.js("return document.getElementById('map').map.marks.at(-1).kind") == "seed"
+    artist.keys("l")
+    artist.wait("!document.getElementById('view-results').hidden")
+    assert artist.store("store.state.query.ids[0]") == focused
 
 
-def test_two_fingers_zoom_the_map(ann: PageVisitor, pool: ExplorePool) -> None:
-    ann.map()
-    left, top, right, bottom = ann.frame()
+def test_two_fingers_zoom_the_map(artist: PageVisitor, gallery: ExplorePool) -> None:
+    artist.map()
+    left, top, right, bottom = artist.frame()
     x, y = (left + right) / 2, (top + bottom) / 2
     for kind, apart in (("Start", 60), ("Move", 90), ("Move", 120), ("End", None)):
         points = [] if apart is None else [{"x": x - apart, "y": y}, {"x": x + apart, "y": y}]
-        ann.browser.execute_cdp_cmd(
+        artist.browser.execute_cdp_cmd(
             "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points}
         )
-    zoom = ann.wait("document.getElementById('map').map.camera.zoom")
+    zoom = artist.wait("document.getElementById('map').map.camera.zoom")
     assert zoom == pytest.approx(2, rel=0.1)
-    assert not ann.js("return document.getElementById('detail').open")
+    assert not artist.js("return document.getElementById('detail').open")
 
 
-def test_what_lies_within_agrees_with_looking_at_every_point(ann: PageVisitor) -> None:
+def test_what_is_too_much_for_a_dense_screen_is_coarse_only_while_it_moves(
+    artist: PageVisitor,
+) -> None:
+    look(artist, ratio=2)
+    artist.map()
+    width = artist.js("return document.querySelector('.map-frame').clientWidth")
+    drawn = "document.querySelector('.map-dots').width"
+    artist.wait(f"{drawn} > 1.5 * arguments[0]", width)
+    seen = artist.browser.execute_async_script(
+        "const done = arguments[0], view = document.getElementById('map').map, widths = [];"
+        "view.heavy = true; let turn = 0; const frame = () => {"
+        "widths.push(document.querySelector('.map-dots').width);"
+        "view.camera.pan(3, 0); view.camera.arrive(); view.wake();"
+        "if ((turn += 1) < 12) requestAnimationFrame(frame); else done(widths.slice(3)); };"
+        "frame();"
+    )
+    assert sorted(seen)[len(seen) // 2] <= width
+    artist.wait(f"{drawn} > 1.5 * arguments[0]", width)
+    frames = artist.js("return document.getElementById('map').map.frames.length")
+    artist.wait("document.querySelector('.map-counted').textContent")
+    artist.browser.execute_async_script("setTimeout(arguments[0], 300)")
+    # At rest it stays sharp, and nothing is drawn any more.
+    assert artist.js(f"return {drawn}") > 1.5 * width
+    assert artist.js("return document.getElementById('map').map.frames.length") <= frames + 1
+
+
+def test_what_lies_within_agrees_with_looking_at_every_point(artist: PageVisitor) -> None:
     script = IMPORT.format(
         "map_space.js",
         """
@@ -208,16 +202,18 @@ def test_what_lies_within_agrees_with_looking_at_every_point(ann: PageVisitor) -
         done(wrong);
         """,
     )
-    assert ann.browser.execute_async_script(script) == []
+    assert artist.browser.execute_async_script(script) == []
 
 
-def test_names_stay_text(ann: PageVisitor, pool: ExplorePool) -> None:
-    ann.add_class(EVIL)
-    ann.seed(pool.ids["<b>bold.png"], 1)
-    ann.candidates()
-    ann.go("candidates")
-    ann.focus(ann.candidates()[0]["id"], "found-grid")
-    assert "<b>bold.png" in ann.wait("document.querySelector('.found-words')?.innerText")
-    ann.map()
-    assert EVIL in ann.text(".map-legend")
-    assert ann.js("return document.querySelectorAll('#panel b, #map b, .found b, [onerror]')") == []
+def test_names_stay_text(artist: PageVisitor, gallery: ExplorePool) -> None:
+    artist.add_class(EVIL)
+    artist.seed(gallery.ids["<b>bold.png"], 1)
+    artist.candidates()
+    artist.go("candidates")
+    artist.focus(artist.candidates()[0]["id"], "found-grid")
+    assert "<b>bold.png" in artist.wait("document.querySelector('.found-words')?.innerText")
+    artist.map()
+    assert EVIL in artist.text(".map-legend")
+    assert (
+        artist.js("return document.querySelectorAll('#panel b, #map b, .found b, [onerror]')") == []
+    )

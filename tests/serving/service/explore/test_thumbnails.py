@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from explore_program import ExploreThread
 from PIL import Image
 from pool_engine import color_of, engine_of, noise, picture, tar_of
 
@@ -116,6 +117,23 @@ def test_pictures_on_s3_are_fetched_once(bucket: Bucket, tmp_path: Path) -> None
     assert [color_of(again.jpeg(number, 128)) for number in (0, 1)] == ["red", "blue"]
     assert again.etag(0, 128) == first.etag(0, 128)
     assert sum(bucket.server.requests.values()) == 0
+
+
+def test_many_pictures_on_s3_are_waited_for_at_the_same_time(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    """Whoever waits for a network keeps no core busy; none is sent before all are asked for."""
+    many = 12
+    for number in range(many):
+        bucket.put(f"p/{number:02}.jpg", picture("red", (60 + number, 40)))
+    engine_of(tmp_path / "pool.index", bucket.uri("p/"))
+    together = threading.Barrier(many, timeout=30)
+    bucket.server.fail(times=many, path="p/", before=together.wait)
+    with ExploreThread(tmp_path / "pool.index") as service, ThreadPoolExecutor(many) as crowd:
+        paths = [f"/v1/images/{number}/thumbnail" for number in range(many)]
+        replies = list(crowd.map(lambda path: service.visitor().get(path), paths))
+    assert [reply.status for reply in replies] == [200] * many
+    assert not together.broken
 
 
 def test_a_tar_is_listed_once_for_all_starts_of_the_server(bucket: Bucket, tmp_path: Path) -> None:
