@@ -225,7 +225,7 @@ ELEVEN = datetime(2024, 5, 1, 11, tzinfo=timezone.utc)
         pd.Series([pd.NaT, pd.Timestamp(ELEVEN)]),
         pa.array([NOON, ELEVEN]),
     ],
-    ids=repr,
+    ids=lambda times: f"{type(times).__name__} of {list(times)}",
 )
 def test_where_times_are_known_the_earliest_answer_is_kept(times: object) -> None:
     table = {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from console_blocks import blocks, run_blocks
+from serve_program import Serving
 
 if TYPE_CHECKING:
     from aws_fixtures import Aws
@@ -68,6 +72,22 @@ def through_ground_truth(folder: Path, aws: Aws) -> None:
     assert list((folder / "fetched").rglob("worker-response/**/*.json"))
 
 
+def over_http(folder: Path) -> None:
+    """Run `gandt serve` as written, and ask it as written, on a port that is free."""
+    (command,) = (block for block in blocks(README, "sh") if block.startswith("gandt serve"))
+    (question,) = (block for block in blocks(README, "sh") if block.startswith("curl"))
+    with Serving(folder, *command.split()[2:]) as serving:
+        said = json.loads(shlex.split(question)[-1])
+        found = serving.post("/v1/select", said)["candidates"]
+        assert len(found) == 20
+        if shutil.which("curl"):
+            asked = question.replace(":8485/", f":{serving.port}/")
+            done = subprocess.run(
+                ["bash", "-c", asked], capture_output=True, text=True, check=True, timeout=120
+            )
+            assert json.loads(done.stdout)["candidates"] == found
+
+
 @pytest.mark.slow
 def test_the_commands_run_in_order(round_folder: Path, aws: Aws) -> None:
     def between(command: str) -> None:
@@ -77,6 +97,7 @@ def test_the_commands_run_in_order(round_folder: Path, aws: Aws) -> None:
 
     assert run_blocks(README, round_folder, between) >= 5
 
+    over_http(round_folder)
     python = "\n".join(blocks(README, "python"))
     done = subprocess.run(
         [sys.executable, "-c", python],
