@@ -106,12 +106,11 @@ def translated(verb: Verb, uri: str) -> Iterator[None]:
     except ClientError as error:
         raise _of_answer(verb, uri, error) from error
     except (BotoCoreError, RetriesExceededError) as error:
+        if _is_endless(error):
+            raise _redirects(verb, uri) from error
         raise _of_client(verb, uri, error) from error
-    except RecursionError as error:  # botocore looks for the bucket's region by the same request
-        raise ServiceFailure(
-            f"{uri} cannot be {verb}: the endpoint redirects every request; correct "
-            "AWS_ENDPOINT_URL (https instead of http, perhaps)."
-        ) from error
+    except RecursionError as error:
+        raise _redirects(verb, uri) from error
     except ValueError as error:
         if "endpoint" not in str(error).lower():
             raise
@@ -172,6 +171,20 @@ def _region_sentence(bucket: str, answer: dict[str, Any]) -> str:
     return (
         f"bucket {bucket} is in another region; set AWS_DEFAULT_REGION to the one that "
         f"`aws s3api get-bucket-location --bucket {bucket}` names"
+    )
+
+
+def _is_endless(error: BaseException) -> bool:
+    """Whether it began with a stack that was full; where exactly that shows is chance."""
+    inner = getattr(error, "kwargs", {}).get("error") or error.__context__
+    return isinstance(inner, RecursionError)
+
+
+def _redirects(verb: Verb, uri: str) -> ServiceFailure:
+    """What to say where botocore looks for the bucket's region by the same request, for ever."""
+    return ServiceFailure(
+        f"{uri} cannot be {verb}: the endpoint redirects every request; correct "
+        "AWS_ENDPOINT_URL (https instead of http, perhaps)."
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from gandt import storage
 from gandt.errors import StorageError
-from gandt.storage import s3, s3_client
+from gandt.storage import s3, s3_client, s3_errors
 
 if TYPE_CHECKING:
     from s3_server import Bucket
@@ -314,6 +314,24 @@ def test_an_endpoint_that_redirects_everything_is_no_endpoint(bucket: Bucket) ->
         bucket.server.fail(times=9999, method=method, **moved)
     with pytest.raises(storage.ServiceFailure, match="endpoint redirects every request; correct A"):
         storage.read_bytes(bucket.uri("k"))
+
+
+def test_where_the_stack_is_full_is_chance() -> None:
+    """It may be within the HTTP client, which wraps what happens to it."""
+    from botocore.exceptions import HTTPClientError
+
+    def sentence(error: Exception) -> str:
+        with (
+            pytest.raises(storage.StorageError) as caught,
+            s3_errors.translated("read", "s3://b/k"),
+        ):
+            raise error
+        return str(caught.value)
+
+    full = sentence(RecursionError())
+    assert "endpoint redirects every request" in full
+    assert sentence(HTTPClientError(error=RecursionError())) == full
+    assert sentence(HTTPClientError(error=OSError("cut"))) != full
 
 
 def test_a_missing_bucket_is_said_whatever_is_asked_of_it(bucket: Bucket, tmp_path: Path) -> None:
