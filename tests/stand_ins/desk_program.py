@@ -9,13 +9,14 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from gandt.labeling.queue_open import QueueOptions, open_queue
@@ -23,7 +24,7 @@ from gandt.labeling.templates import Example
 from gandt.serving.service.desk.app import Desk, desk_app
 from gandt.serving.service.run import bind, make_server
 
-__all__ = ["DeskProgram", "DeskThread", "Reply", "Visitor", "first_line", "write_manifest"]
+__all__ = ["DeskProgram", "DeskThread", "Reply", "Visitor", "first_line", "raw", "write_manifest"]
 
 PROGRAM = Path(sys.executable).parent / "gandt"
 
@@ -260,3 +261,23 @@ class Visitor:
         content = {"category": json.dumps({"label": label}), "problem": ""}
         path = f"{desk['action']}?revision={desk['revision']}&seconds=1.5"
         return self.post(path, {"answerContent": content})
+
+
+class Reachable(Protocol):
+    """Anything that listens on a port."""
+
+    host: str
+    port: int
+
+
+def raw(place: Reachable, request: bytes, wait: float = 3) -> bytes:
+    """Send bytes as they are, and read until the service closes or falls silent."""
+    with socket.create_connection((place.host, place.port), timeout=wait) as connection:
+        connection.sendall(request)
+        found = b""
+        try:
+            while data := connection.recv(65536):
+                found += data
+        except TimeoutError:
+            pass
+        return found

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from desk_program import Reply, Visitor, first_line
+from desk_program import Reply, Visitor
 from desk_program import _Desk as Place
 
 from gandt.index.folder import open_index
@@ -29,9 +23,7 @@ from gandt.serving.service.explore.thumbnails import Thumbnails
 from gandt.serving.service.run import bind, make_server
 from gandt.types import Embedder
 
-__all__ = ["ExploreProgram", "ExploreThread", "Reply", "Visitor"]
-
-PROGRAM = Path(sys.executable).parent / "gandt"
+__all__ = ["ExploreThread", "Reply", "Visitor", "token_of"]
 
 
 class ExploreThread(Place):
@@ -108,60 +100,6 @@ class ExploreThread(Place):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-class ExploreProgram(Place):
-    """`gandt serve`, serving; what it printed is in `started` and, after `stop`, in `summary`."""
-
-    def __init__(
-        self,
-        folder: Path,
-        *arguments: object,
-        environment: Mapping[str, str] | None = None,
-        before: Callable[[], object] | None = None,
-    ) -> None:
-        self.process = subprocess.Popen(
-            [
-                *(str(PROGRAM), "serve", *map(str, arguments)),
-                *("--no-browser", "--json"),
-                *(() if "--port" in arguments else ("--port", "0")),
-            ],
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=before,
-        )
-        line = first_line(self.process)
-        self.started: dict[str, Any] = json.loads(line)
-        assert self.started["event"] == "serving"
-        super().__init__(self.started["people"] or {"": self.started["url"]})
-        self.summary: dict[str, Any] = {}
-        self.said = ""
-
-    def stop(self, number: int = signal.SIGINT) -> dict[str, Any]:
-        """End it in good order; what it printed last."""
-        self.leave()
-        self.process.send_signal(number)
-        printed, self.said = self.process.communicate(timeout=30)
-        assert self.process.returncode == 0, self.said
-        assert "Traceback" not in self.said, self.said
-        self.summary = json.loads(printed.splitlines()[-1])
-        return self.summary
-
-    def kill(self) -> None:
-        """End it as a power cut would, as far as a process can tell."""
-        self.leave()
-        self.process.kill()
-        self.process.communicate(timeout=30)
-
-    def __enter__(self) -> ExploreProgram:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.kill()
 
 
 def token_of(place: Place, name: str) -> str:

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,13 @@ class Reply:
 class Serving:
     """The process; `started` is the event that it printed, `links` where one comes in."""
 
-    def __init__(self, folder: Path, *arguments: object, environ: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: object,
+        environ: Mapping[str, str] | None = None,
+        before: Callable[[], object] | None = None,
+    ) -> None:
         self.process = subprocess.Popen(
             [
                 *(str(PROGRAM), "serve", *map(str, arguments), "--no-browser", "--json"),
@@ -49,6 +55,7 @@ class Serving:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=before,
         )
         line = first_line(self.process)
         self.started = json.loads(line)

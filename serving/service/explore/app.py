@@ -8,8 +8,7 @@ route can answer with.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel
@@ -17,9 +16,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from gandt._version import __version__
-from gandt.serving.service.explore.access import Access, AccessCheck
+from gandt.serving.service.explore.access import AccessCheck
 from gandt.serving.service.explore.document import describe, statuses
-from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.explorer import Explorer
 from gandt.serving.service.explore.faults import HANDLERS, Caught
 from gandt.serving.service.explore.metrics import Measured
@@ -35,14 +33,9 @@ from gandt.serving.service.explore.replies import (
     SelectOut,
 )
 from gandt.serving.service.explore.sent import StrictRoute
-from gandt.serving.service.explore.starting import StartingSeeds
 from gandt.serving.service.guard import Guard
 
-if TYPE_CHECKING:
-    from gandt.serving.service.explore.pool_map_data import PoolMap
-    from gandt.serving.service.explore.thumbnails import Thumbnails
-
-__all__ = ["explore_app", "explorer_app"]
+__all__ = ["explorer_app"]
 
 
 def _sends(what: str, kind: str) -> dict[str, Any]:
@@ -91,38 +84,14 @@ def _router(explorer: Explorer) -> APIRouter:
     return router
 
 
-def explore_app(
-    engine: Engine,
-    *,
-    access: Access,
-    thumbnails: Thumbnails,
-    pool_map: PoolMap,
-    save_folder: Path | None = None,
-    seeds: StartingSeeds | None = None,
-    names: Iterable[str] = (),
-) -> ASGIApp:
+def explorer_app(explorer: Explorer, *, names: Iterable[str] = ()) -> ASGIApp:
     """Make the application: the routes behind the guard, all of it counted.
 
     Parameters
     ----------
-    save_folder, seeds
-        See `Explorer`.
     names
         Host names of this machine; see `Guard`.
     """
-    explorer = Explorer(
-        engine,
-        access=access,
-        thumbnails=thumbnails,
-        pool_map=pool_map,
-        save_folder=save_folder,
-        seeds=seeds,
-    )
-    return explorer_app(explorer, names=names)
-
-
-def explorer_app(explorer: Explorer, *, names: Iterable[str] = ()) -> ASGIApp:
-    """Make the application of an explorer; see `explore_app`."""
     app = FastAPI(
         title="gandt serve",
         version=__version__,

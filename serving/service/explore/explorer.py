@@ -133,6 +133,10 @@ class Explorer:
                 "Thumbnails that had to be made.",
                 lambda: self.thumbnails.misses,
             ),
+            "gandt_thumbnail_bytes": (
+                "Thumbnails held in memory.",
+                lambda: self.thumbnails.memory_held,
+            ),
         }
 
     def summary(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from desk_program import DeskThread, Visitor, write_manifest
+from desk_program import DeskThread, Visitor, raw, write_manifest
 from explore_pool import ColorWords, make_pool
 from explore_program import ExploreThread
 from PIL import Image
@@ -160,19 +160,6 @@ def test_every_reply_protects_the_page(ann: Visitor) -> None:
 
 
 # ----------------------------------------------------------------------------------- how slowly
-
-
-def raw(service: Service, request: bytes, wait: float = 3) -> bytes:
-    """Send bytes as they are, and read until the service closes or falls silent."""
-    with socket.create_connection((service.host, service.port), timeout=wait) as connection:
-        connection.sendall(request)
-        found = b""
-        try:
-            while data := connection.recv(65536):
-                found += data
-        except TimeoutError:
-            pass
-        return found
 
 
 @pytest.fixture

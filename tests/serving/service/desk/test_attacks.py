@@ -8,14 +8,13 @@ import json
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_program import DeskThread, Visitor, write_manifest
+from desk_program import DeskThread, Visitor, raw, write_manifest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -65,19 +64,6 @@ def ann(desk: DeskThread) -> Visitor:
 
 
 _numbers = itertools.count()
-
-
-def raw(desk: DeskThread, request: bytes, wait: float = 3) -> bytes:
-    """Send bytes as they are, and read until the desk closes or falls silent."""
-    with socket.create_connection((desk.host, desk.port), timeout=wait) as connection:
-        connection.sendall(request)
-        found = b""
-        try:
-            while data := connection.recv(65536):
-                found += data
-        except TimeoutError:
-            pass
-        return found
 
 
 # --------------------------------------------------------------------------------------- paths

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from explore_pool import ColorWords, ExplorePool
-from explore_program import ExploreProgram, ExploreThread
+from explore_program import ExploreThread
+from serve_program import Serving
 
 from gandt.types import FloatArray, Pixels
 
@@ -110,19 +111,19 @@ def test_where_the_disk_is_full_thumbnails_come_all_the_same(
     def no_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
-    with ExploreProgram(
+    with Serving(
         *(tmp_path, "--index", pool.index, "--save-to", tmp_path),
-        environment={"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        environ={"XDG_CACHE_HOME": str(tmp_path / "cache")},
         before=no_room,
     ) as program:
-        ann = program.visitor()
         for number in list(pool.ids.values())[:5]:
-            reply = ann.get(f"/v1/images/{number}/thumbnail")
+            reply = program.ask("GET", f"/v1/images/{number}/thumbnail")
             assert (reply.status, reply.headers["Content-Type"]) == (200, "image/jpeg")
-        saved = ann.post("/v1/save", {"name": "full", "seeds": {"a": [{"id": 1}]}})
+        wanted = {"name": "full", "seeds": {"a": [{"id": 1}]}}
+        saved = program.ask("POST", "/v1/save", wanted)
         assert saved.status == 503
         assert saved.json["error"].endswith(".")
         assert [path.name for path in tmp_path.glob("full*")] == []
-        assert ann.get("/v1/info").status == 200
-        program.stop()
-    assert program.said.count("it goes on without") == 1
+        assert program.get("/v1/info")["images"]
+        _, said = program.stop()
+    assert said.count("it goes on without") == 1

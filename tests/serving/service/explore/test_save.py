@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from explore_pool import SHADES, shade
 from PIL import Image
 
 from gandt.cli.main import main
@@ -34,18 +35,7 @@ from gandt.types import FloatArray, Pixels
 if TYPE_CHECKING:
     from conftest import MeanColor
 
-SHADES = {"red": (190, 40, 40), "green": (40, 190, 40), "blue": (40, 40, 190)}
 WRITTEN = ("manifest", "selection.csv", "selection.parquet")
-
-
-def shade(path: Path, color: str, number: int) -> Path:
-    """A picture whose color and texture differ from every other's."""
-    rng = np.random.default_rng([number, *SHADES[color]])
-    base = np.array(SHADES[color]) + rng.integers(-40, 41, 3)
-    pixels = np.clip(base + rng.integers(-30, 31, (30, 40, 3)), 0, 255).astype(np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 @pytest.fixture
