@@ -27,7 +27,16 @@ from gandt.errors import UsageError
 from gandt.selection.spaces import moments
 from gandt.types import FloatArray, IntArray
 
-__all__ = ["Probe", "fit_probe", "out_of_fold", "predict_from_index"]
+__all__ = [
+    "Prepared",
+    "Probe",
+    "deal",
+    "fit_probe",
+    "out_of_fold",
+    "predict_from_index",
+    "prepare",
+    "to_probe",
+]
 
 FOLDS = 5
 # Inverse penalties, loosest last: each fit starts from the one before.
@@ -96,12 +105,17 @@ def fit_probe(
     """
     if len(classes) != targets.shape[-1]:
         raise UsageError(f"{targets.shape[-1]} columns of targets need as many classes: {classes}.")
-    data = _prepare(vectors, targets, weights)
+    data = prepare(vectors, targets, weights)
     if not data.labeled.any():
         raise UsageError("No row has a label to fit a probe to: give targets that are not zero.")
     if strength is None:
         strength = _best_strength(data, folds, np.random.default_rng(seed))
     solution = logistic.fit(data.rows[data.labeled], data.mass[data.labeled], strength)
+    return to_probe(data, solution, classes, strength)
+
+
+def to_probe(data: Prepared, solution: Floats, classes: Sequence[str], strength: float) -> Probe:
+    """Express a solution in principal axes as a probe of unit vectors."""
     back = data.axes @ solution[:-1].astype(np.float32)
     bias = solution[-1] - data.mean.astype(np.float64) @ back
     return Probe(back, bias.astype(np.float32), tuple(classes), float(strength))
@@ -112,6 +126,7 @@ def out_of_fold(
     targets: npt.NDArray[np.floating[Any]],
     *,
     weights: npt.NDArray[np.floating[Any]] | None = None,
+    strength: float | None = None,
     folds: int = FOLDS,
     seed: int = 0,
 ) -> Floats:
@@ -130,6 +145,9 @@ def out_of_fold(
         `(n, k)` class probabilities, scaled to sum to 1; rows of NaN or zeros are unlabeled.
     weights
         `(n,)`, how much each row counts; default 1.
+    strength
+        Inverse of the L2 penalty, such as that of a `Probe` fit to the same rows; None finds the
+        one under which held-out labels are likeliest, which takes most of the time.
     folds
         At least 2.
 
@@ -144,10 +162,11 @@ def out_of_fold(
     """
     if folds < 2:
         raise UsageError(f"{folds} folds leave nothing to fit to: use 2 or more.")
-    data = _prepare(vectors, targets, weights)
+    data = prepare(vectors, targets, weights)
     rng = np.random.default_rng(seed)
-    fold = _deal(data, folds, rng)
-    strength = _best_strength(data, folds, rng, fold)
+    fold = deal(data, folds, rng)
+    if strength is None:
+        strength = _best_strength(data, folds, rng, fold)
     predictions = np.empty(data.mass.shape)
     for held in np.unique(fold):
         test = fold == held
@@ -171,7 +190,7 @@ def predict_from_index(vectors: FloatArray, probabilities: npt.NDArray[np.floati
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
+class Prepared:
     """Vectors in principal axes, and targets as mass."""
 
     rows: Floats  # (n, r), mean squared length 1
@@ -183,11 +202,12 @@ class _Prepared:
     scale: float
 
 
-def _prepare(
+def prepare(
     vectors: FloatArray,
     targets: npt.NDArray[np.floating[Any]],
     weights: npt.NDArray[np.floating[Any]] | None,
-) -> _Prepared:
+) -> Prepared:
+    """Check what a probe is fit to, and bring it into the form that `logistic.fit` takes."""
     if vectors.ndim != 2 or targets.ndim != 2 or len(vectors) != len(targets):
         raise UsageError(
             "A probe needs one row of targets per vector: "
@@ -210,7 +230,7 @@ def _prepare(
     rows = vectors @ space.axes - space.mean @ space.axes
     spread = float(np.square(rows).sum(dtype=np.float64)) / max(len(rows), 1)
     scale = 1 / np.sqrt(spread) if spread > 0 else 1.0
-    return _Prepared(
+    return Prepared(
         rows.astype(np.float64) * scale,
         mass,
         (totals > 0) & (importance > 0),
@@ -221,7 +241,8 @@ def _prepare(
     )
 
 
-def _deal(data: _Prepared, folds: int, rng: np.random.Generator) -> IntArray:
+def deal(data: Prepared, folds: int, rng: np.random.Generator) -> IntArray:
+    """Deal rows to folds, near-copies together and classes evenly; `(n,)`."""
     strata = np.where(data.labeled, data.mass.argmax(axis=1), data.mass.shape[1])
     plain = data.axes[:, :_GROUPING_AXES] / np.float32(data.scale)
     groups = copy_groups(data.vectors, data.mean, plain)
@@ -229,14 +250,14 @@ def _deal(data: _Prepared, folds: int, rng: np.random.Generator) -> IntArray:
 
 
 def _best_strength(
-    data: _Prepared, folds: int, rng: np.random.Generator, fold: IntArray | None = None
+    data: Prepared, folds: int, rng: np.random.Generator, fold: IntArray | None = None
 ) -> float:
     """Find the strength under which labels of held-out rows are likeliest.
 
     One number out of seven is chosen, so little can leak from a row into the choice.
     """
     if fold is None:
-        fold = _deal(data, folds, rng)
+        fold = deal(data, folds, rng)
     chosen = np.flatnonzero(data.labeled)
     if len(chosen) > _SEARCH_ROWS:
         chosen = np.sort(rng.choice(chosen, _SEARCH_ROWS, replace=False))

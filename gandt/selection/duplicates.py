@@ -130,6 +130,11 @@ class Copies:
                     self._seen.add(row)
                     self._listed[original].append(row)
 
+    @property
+    def rows(self) -> IntArray:
+        """Rows that were accepted, in order."""
+        return np.array(self._rows, np.int64)
+
     def of(self, row: int) -> tuple[int, ...]:
         """Rows that an accepted row stands for, in the order they were met."""
         return tuple(self._listed[row])

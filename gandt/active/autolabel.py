@@ -1,0 +1,241 @@
+"""Automatic labels: what may be labeled without people, what may not, and a sample to check it by.
+
+In order: near-copies of labeled images have their label; what the thresholds allow (proven on
+out-of-fold cases) and the guard knows is labeled by the probe; all else is left to people. Of the
+probe's labels a uniform sample goes to people all the same, and what they say is the measured
+accuracy. One pass over the vectors; memory grows with the labeled images, not with the pool.
+
+The promise is one about images drawn as the labeled ones were. Labels of rounds that looked for a
+class hold more of it than the pool does, so the sample is what decides after such rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gandt.active.cross_fit import STRENGTH, cross_fit
+from gandt.active.estimates import upper_share
+from gandt.active.guard import PERCENTILE, Guard, fit_guard, inherit
+from gandt.active.labeled import Labeled
+from gandt.active.logistic import Floats
+from gandt.active.probe import Probe, fit_probe
+from gandt.active.thresholds import ClassThreshold, accept, choose_thresholds, fewest_cases
+from gandt.errors import UsageError
+from gandt.selection.spaces import moments
+from gandt.types import BoolArray, FloatArray, IntArray, VectorStore
+
+__all__ = ["AutoLabels", "AutoOptions", "Audited", "Labeler", "audited", "autolabel", "learn_labeler"]
+
+_BLOCK = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class AutoOptions:
+    """What a person may ask for.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range.
+    """
+
+    target_accuracy: float = 0.95
+    confidence: float = 0.95  # of the promise, per class
+    percentile: float = PERCENTILE  # of the guard
+    audit: int = 100  # automatic labels that people check
+    copies: bool = True  # whether near-copies have the label of a labeled image
+    random_seed: int = 0
+
+    def __post_init__(self) -> None:
+        fewest_cases(self.target_accuracy, self.confidence)
+        for name in ("audit", "random_seed"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labeler:
+    """Probe, thresholds and guard, learned from labeled images."""
+
+    probe: Probe
+    thresholds: tuple[ClassThreshold, ...]
+    guard: Guard
+    mean: FloatArray  # (d,) of the labeled images
+
+    @property
+    def refused(self) -> str:
+        """Why no class gets automatic labels; "" where some class does."""
+        if any(not each.refused for each in self.thresholds):
+            return ""
+        reasons = "; ".join(f"{each.name}: {each.reason}" for each in self.thresholds)
+        return f"No class can be labeled automatically yet: {reasons}. Label more images by hand."
+
+    def label(self, vectors: FloatArray) -> tuple[IntArray, Floats]:
+        """Give `(n, d)` unit rows the class they may be labeled with, else -1, and its probability."""
+        probabilities = self.probe.predict(vectors)
+        codes = accept(probabilities, self.thresholds)
+        sure = np.flatnonzero(codes >= 0)
+        codes[sure[~self.guard.allows(vectors[sure])]] = -1
+        return codes, probabilities.max(axis=1, initial=0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AutoLabels:
+    """Automatic labels of a pool, and what is left."""
+
+    rows: IntArray  # (a,) sorted, labeled automatically
+    codes: IntArray  # (a,) columns of the classes
+    confidence: Floats  # (a,) the probe's probability; of a copy, that of the label it has
+    original: IntArray  # (a,) row of the labeled image that it is a copy of; -1: by the probe
+    rest: IntArray  # (r,) sorted rows that are left to people
+    audit: IntArray  # (<= options.audit,) sorted rows of the probe's labels that people check
+    thresholds: tuple[ClassThreshold, ...]
+    guard_least: float
+    refused: str  # why the probe labels nothing; "" where it labels something
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What people said of a sample of the automatic labels."""
+
+    checked: int
+    right: int
+    low: float  # ends of the two-sided 95 % interval of the accuracy
+    high: float
+
+    def sentence(self, target: float) -> str:
+        """Say what was measured, and whether the promise stands."""
+        if not self.checked:
+            return "No automatic label was checked, so their accuracy was not measured."
+        stands = (
+            "the promise is refuted"
+            if self.high < target
+            else "the promise is confirmed"
+            if self.low >= target
+            else "this is in keeping with the promise and does not prove it"
+        )
+        return (
+            f"{self.right:,} of {self.checked:,} checked automatic labels are right "
+            f"({self.low:.1%} to {self.high:.1%}, 95 % interval); {target:.0%} was promised: "
+            f"{stands}."
+        )
+
+
+def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -> Labeler:
+    """Learn probe, thresholds and guard from labeled images.
+
+    An image in which no class is seen is a case that no class is right for, and still counts as
+    known to the guard.
+
+    Parameters
+    ----------
+    vectors
+        `(m, d)` unit rows of the labeled images, in their order.
+
+    Raises
+    ------
+    UsageError
+        No image is labeled, or there is no class.
+    """
+    if not len(labeled) or not labeled.classes:
+        raise UsageError("No image is labeled, so nothing can be labeled automatically.")
+    targets = labeled.probabilities
+    cases = cross_fit(vectors, targets, labeled.classes, seed=options.random_seed)
+    thresholds = choose_thresholds(
+        cases.out_of_fold,
+        labeled.codes,
+        labeled.classes,
+        target=options.target_accuracy,
+        confidence=options.confidence,
+    )
+    probe = (
+        fit_probe(vectors, targets, labeled.classes, strength=STRENGTH)
+        if (targets.sum(axis=1) > 0).any()
+        else cases.probes[0]
+    )
+    mean = moments(vectors).mean
+    return Labeler(probe, thresholds, fit_guard(vectors, options.percentile), mean)
+
+
+def autolabel(
+    store: VectorStore, labeled: Labeled, options: AutoOptions, *, left_out: IntArray | None = None
+) -> AutoLabels:
+    """Label what of a pool may be labeled automatically.
+
+    Parameters
+    ----------
+    left_out
+        Rows that get no label and are not left to people either, such as rejected ones.
+
+    Raises
+    ------
+    UsageError
+        No image is labeled.
+    """
+    known = store.take(labeled.rows)
+    labeler = learn_labeler(known, labeled, options)
+    closed = np.union1d(labeled.rows, store.dead)
+    if left_out is not None:
+        closed = np.union1d(closed, left_out)
+    human = labeled.codes
+    has_label = np.flatnonzero(human >= 0)
+    names, codes, sure, originals, rest = [], [], [], [], []
+    for rows in _open_blocks(store.rows, closed):
+        vectors = store.take(rows)
+        code, confidence = labeler.label(vectors)
+        original = np.full(len(rows), -1, np.int64)
+        if options.copies and len(has_label):
+            of = inherit(vectors, known[has_label], labeler.mean)
+            copied = of >= 0
+            source = has_label[of[copied]]
+            code[copied] = human[source]
+            confidence[copied] = labeled.confidence[source]
+            original[copied] = labeled.rows[source]
+        got = code >= 0
+        names.append(rows[got])
+        codes.append(code[got])
+        sure.append(confidence[got])
+        originals.append(original[got])
+        rest.append(rows[~got])
+    rows, by = _joined(names), _joined(originals)
+    rng = np.random.default_rng([options.random_seed, 21])
+    of_probe = rows[by < 0]
+    audit = rng.choice(of_probe, min(options.audit, len(of_probe)), replace=False)
+    return AutoLabels(
+        rows,
+        _joined(codes),
+        np.concatenate(sure) if sure else np.empty(0),
+        by,
+        _joined(rest),
+        np.sort(audit).astype(np.int64),
+        labeler.thresholds,
+        labeler.guard.least,
+        labeler.refused,
+    )
+
+
+def audited(right: BoolArray) -> Audited:
+    """Measure the accuracy of automatic labels by a uniform sample that people checked; `(a,)`."""
+    checked, hits = len(right), int(right.sum())
+    return Audited(
+        checked,
+        hits,
+        1 - upper_share(checked, checked - hits, 0.975) if checked else 0.0,
+        upper_share(checked, hits, 0.975) if checked else 1.0,
+    )
+
+
+def _open_blocks(rows: int, closed: IntArray) -> list[IntArray]:
+    return [
+        np.setdiff1d(np.arange(start, min(start + _BLOCK, rows), dtype=np.int64), closed)
+        for start in range(0, rows, _BLOCK)
+    ]
+
+
+def _joined(parts: Sequence[IntArray]) -> IntArray:
+    return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+
+
