@@ -29,7 +29,16 @@ from gandt.selection.quota import draft, even_split, rank_orders
 from gandt.selection.spaces import unit
 from gandt.types import FloatArray, IntArray
 
-__all__ = ["GOALS", "Choices", "Goal", "Picks", "acquire", "entropy", "rare_classes", "split_budget"]
+__all__ = [
+    "GOALS",
+    "Choices",
+    "Goal",
+    "Picks",
+    "acquire",
+    "entropy",
+    "rare_classes",
+    "split_budget",
+]
 
 Goal = Literal["find", "learn", "balance"]
 GOALS: tuple[Goal, ...] = get_args(Goal)

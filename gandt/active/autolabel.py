@@ -16,18 +16,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandt.active.cross_fit import STRENGTH, cross_fit
+from gandt.active.cross_fit import CrossFit, cross_fit
 from gandt.active.estimates import upper_share
 from gandt.active.guard import PERCENTILE, Guard, fit_guard, inherit
 from gandt.active.labeled import Labeled
 from gandt.active.logistic import Floats
-from gandt.active.probe import Probe, fit_probe
-from gandt.active.thresholds import ClassThreshold, accept, choose_thresholds, fewest_cases
+from gandt.active.thresholds import Thresholds, choose_thresholds, fewest_cases
 from gandt.errors import UsageError
-from gandt.selection.spaces import moments
 from gandt.types import BoolArray, FloatArray, IntArray, VectorStore
 
-__all__ = ["AutoLabels", "AutoOptions", "Audited", "Labeler", "audited", "autolabel", "learn_labeler"]
+__all__ = [
+    "Audited",
+    "AutoLabels",
+    "AutoOptions",
+    "Labeler",
+    "audited",
+    "autolabel",
+    "learn_labeler",
+]
 
 _BLOCK = 8192
 
@@ -43,7 +49,8 @@ class AutoOptions:
     """
 
     target_accuracy: float = 0.95
-    confidence: float = 0.95  # of the promise, per class
+    confidence: float = 0.95  # of the promise
+    each: bool = False  # whether the promise is for each class, and not for all labels together
     percentile: float = PERCENTILE  # of the guard
     audit: int = 100  # automatic labels that people check
     copies: bool = True  # whether near-copies have the label of a labeled image
@@ -58,25 +65,27 @@ class AutoOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labeler:
-    """Probe, thresholds and guard, learned from labeled images."""
+    """Probes, thresholds and guard, learned from labeled images."""
 
-    probe: Probe
-    thresholds: tuple[ClassThreshold, ...]
+    probes: CrossFit
+    thresholds: Thresholds
     guard: Guard
     mean: FloatArray  # (d,) of the labeled images
 
     @property
     def refused(self) -> str:
-        """Why no class gets automatic labels; "" where some class does."""
-        if any(not each.refused for each in self.thresholds):
+        """Why nothing gets automatic labels; "" where something does."""
+        if not self.thresholds.reason:
             return ""
-        reasons = "; ".join(f"{each.name}: {each.reason}" for each in self.thresholds)
-        return f"No class can be labeled automatically yet: {reasons}. Label more images by hand."
+        return (
+            f"Nothing can be labeled automatically yet: {self.thresholds.reason}. "
+            "Label more images by hand."
+        )
 
     def label(self, vectors: FloatArray) -> tuple[IntArray, Floats]:
-        """Give `(n, d)` unit rows the class they may be labeled with, else -1, and its probability."""
-        probabilities = self.probe.predict(vectors)
-        codes = accept(probabilities, self.thresholds)
+        """Give `(n, d)` unit rows the class they may have, else -1, and how likely it is."""
+        probabilities = self.probes.predict(vectors)
+        codes = self.thresholds.accept(probabilities)
         sure = np.flatnonzero(codes >= 0)
         codes[sure[~self.guard.allows(vectors[sure])]] = -1
         return codes, probabilities.max(axis=1, initial=0.0)
@@ -92,7 +101,7 @@ class AutoLabels:
     original: IntArray  # (a,) row of the labeled image that it is a copy of; -1: by the probe
     rest: IntArray  # (r,) sorted rows that are left to people
     audit: IntArray  # (<= options.audit,) sorted rows of the probe's labels that people check
-    thresholds: tuple[ClassThreshold, ...]
+    thresholds: Thresholds
     guard_least: float
     refused: str  # why the probe labels nothing; "" where it labels something
 
@@ -125,7 +134,7 @@ class Audited:
 
 
 def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -> Labeler:
-    """Learn probe, thresholds and guard from labeled images.
+    """Learn probes, thresholds and guard from labeled images.
 
     An image in which no class is seen is a case that no class is right for, and still counts as
     known to the guard.
@@ -142,22 +151,17 @@ def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -
     """
     if not len(labeled) or not labeled.classes:
         raise UsageError("No image is labeled, so nothing can be labeled automatically.")
-    targets = labeled.probabilities
-    cases = cross_fit(vectors, targets, labeled.classes, seed=options.random_seed)
+    probes = cross_fit(vectors, labeled.probabilities, labeled.classes, seed=options.random_seed)
     thresholds = choose_thresholds(
-        cases.out_of_fold,
+        probes.out_of_fold,
         labeled.codes,
         labeled.classes,
         target=options.target_accuracy,
         confidence=options.confidence,
+        each=options.each,
     )
-    probe = (
-        fit_probe(vectors, targets, labeled.classes, strength=STRENGTH)
-        if (targets.sum(axis=1) > 0).any()
-        else cases.probes[0]
-    )
-    mean = moments(vectors).mean
-    return Labeler(probe, thresholds, fit_guard(vectors, options.percentile), mean)
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return Labeler(probes, thresholds, fit_guard(vectors, options.percentile), mean)
 
 
 def autolabel(
@@ -237,5 +241,3 @@ def _open_blocks(rows: int, closed: IntArray) -> list[IntArray]:
 
 def _joined(parts: Sequence[IntArray]) -> IntArray:
     return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
-
-

@@ -37,7 +37,7 @@ class CrossFit:
     out_of_fold: Floats  # (m, k), of the rows of the fit; rows sum to 1
 
     def predict(self, vectors: npt.NDArray[np.floating[Any]]) -> Floats:
-        """Predict `(n, k)` probabilities of unlabeled `(n, d)` unit rows: the mean of the probes."""
+        """Predict `(n, k)` probabilities of unlabeled `(n, d)` unit rows: the probes' mean."""
         total = self.probes[0].predict(vectors)
         for probe in self.probes[1:]:
             total = total + probe.predict(vectors)

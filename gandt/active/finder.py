@@ -21,14 +21,15 @@ from gandt.types import FloatArray, IntArray, VectorStore
 
 __all__ = ["background_of", "fit_finders"]
 
+_DRAWN = 10 * BACKGROUND  # rows that the background is taken from
 _MOST = 2_000  # images of either side that a fit looks at: bounds its time in late rounds
 
 
-def background_of(store: VectorStore, labeled: IntArray, seed: int = 0) -> IntArray:
-    """Draw up to 200 unlabeled rows of a pool, by a seed the same ones as long as they last."""
-    drawn = sample_rows(store, BACKGROUND + len(labeled), np.random.default_rng([seed, 11]))
-    order = np.random.default_rng([seed, 12]).permutation(drawn)
-    return order[~np.isin(order, labeled)][:BACKGROUND].astype(np.int64)
+def background_of(store: VectorStore, closed: IntArray, seed: int = 0) -> IntArray:
+    """Draw up to 200 rows that are not closed; by a seed the same ones while they last."""
+    rng = np.random.default_rng([seed, 11])
+    order = rng.permutation(sample_rows(store, _DRAWN, rng))
+    return order[~np.isin(order, closed)][:BACKGROUND].astype(np.int64)
 
 
 def fit_finders(

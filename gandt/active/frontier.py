@@ -11,8 +11,9 @@ to extend them, both questions to the index:
 
 Measured on 15 clothing classes of 1 % each (5 seeds, batches of half a percent of the pool): 50
 neighbors of everything labeled, as in the paper, lose .01 to .02 of the recall of a full scan and
-have scored two thirds of 5,000 images by the time that a tenth is labeled; 50 neighbors of positives
-alone score 15 % and lose .09; with the probe's own rows beside those, nothing is lost at 20 %.
+have scored two thirds of 5,000 images by the time that a tenth is labeled; 50 neighbors of the
+positives alone score 15 % and lose .09; with the probe's own rows beside those, nothing is lost at
+20 %.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Frontier:
     """The rows of an index that were ever worth a score; grows and never shrinks."""
 
     rows: IntArray = field(default_factory=_none)  # (c,) sorted; labeled ones among them
-    asked: IntArray = field(default_factory=_none)  # (a,) sorted rows whose neighbors are among `rows`
+    asked: IntArray = field(
+        default_factory=_none
+    )  # (a,) sorted rows whose neighbors are among `rows`
 
     def __len__(self) -> int:
         return len(self.rows)

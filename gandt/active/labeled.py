@@ -116,7 +116,8 @@ class Labeled:
     @property
     def confidence(self) -> Floats:
         """`(m,)` probability of the likeliest class."""
-        return self.probabilities.max(axis=1, initial=0.0)
+        best: Floats = self.probabilities.max(axis=1, initial=0.0)
+        return best
 
     def counts(self) -> IntArray:
         """`(k,)` labeled images of each class."""
@@ -124,7 +125,7 @@ class Labeled:
         return np.bincount(codes[codes >= 0], minlength=len(self.classes)).astype(np.int64)
 
     def then(self, later: Labeled) -> Labeled:
-        """Return these and later labels; an image labeled again keeps its place, with the new label.
+        """Return these and later labels; an image labeled again keeps its place, the label is new.
 
         Raises
         ------

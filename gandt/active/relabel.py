@@ -1,7 +1,7 @@
 """A new image, or one more answer on a labeled one: whichever is worth more.
 
-ActiveLab (Goh & Mueller, "ActiveLab: active learning with re-labeling by multiple annotators", 2023,
-arXiv 2301.11856) puts labeled and unlabeled images on one scale: how good the label that is
+ActiveLab (Goh & Mueller, "ActiveLab: active learning with re-labeling by multiple annotators",
+2023, arXiv 2301.11856) puts labeled and unlabeled images on one scale: how good the label that is
 believed of an image would be, were one more rater to answer who knows nothing. Images are asked in
 the order of that score, the lowest first, whether they have answers or not. An image with answers
 that agree, and with a probe that agrees with them, is never asked again; one with a lone answer

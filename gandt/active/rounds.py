@@ -15,27 +15,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gandt.active.acquire import Choices, Goal, Picks, acquire, rare_classes, split_budget
+from gandt.active.candidates import expected_left, look_around, sample_open, shortlist
 from gandt.active.cross_fit import CrossFit, cross_fit
 from gandt.active.estimates import ClassEstimate, class_estimates
-from gandt.active.finder import background_of, fit_finders
-from gandt.active.frontier import NEIGHBORS, Frontier, ask_probe, extend
+from gandt.active.frontier import NEIGHBORS, Frontier
 from gandt.active.labeled import Labeled, Slice
 from gandt.active.logistic import Floats
 from gandt.active.relabel import gains, new_gains, rater_weights, split_by_gain
 from gandt.active.stop import ClassOutlook, Verdict, outlook, round_worth, verdict
 from gandt.errors import UsageError
 from gandt.index.ann import NeighborIndex
-from gandt.index.search import sample_rows
 from gandt.selection.duplicates import THRESHOLD
 from gandt.types import FloatArray, IntArray, VectorStore
 
 __all__ = ["Examples", "Round", "RoundOptions", "next_round"]
-
-_CANDIDATES = 20_000  # images that goals look at: bounds memory and time of late rounds
-_AHEAD = 2  # times its share of the budget: how many rows a probe names, since some are copies
-_NAMED = 100  # at least
-_SAMPLE = 2_000  # unlabeled images that stand for those beyond the frontier
-_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +136,31 @@ def next_round(
     if not unlabeled:
         raise UsageError("Every image of the pool is labeled or left out: there is no next round.")
     slice_ = _draw_slice(store, closed, unlabeled, labeled, options)
-    finders, frontier = _look_around(store, search, known, frontier, targets, closed, options)
+    only_find = not any(options.mix.get(goal) for goal in ("learn", "balance"))
+    finders, frontier = look_around(
+        store,
+        search,
+        _near_examples(search, frontier, known, options),
+        known.vectors,
+        known.probabilities,
+        targets,
+        known.of(targets) if only_find else known.rows,
+        closed,
+        budget=options.budget,
+        neighbors=options.neighbors,
+        seed=options.random_seed,
+    )
     fit = cross_fit(known.vectors, known.probabilities, labeled.classes, seed=options.random_seed)
     notes: list[str] = []
     rows = np.setdiff1d(frontier.rows, np.union1d(closed, slice_.rows))
     wanted = options.budget - len(slice_.rows)
     if len(rows) < wanted:
-        more = _sample_open(store, np.union1d(closed, rows), wanted, options.random_seed, 31)
+        more = sample_open(store, np.union1d(closed, rows), wanted, options.random_seed, 31)
         more = np.setdiff1d(more, slice_.rows)
         notes.append(f"{len(rows):,} candidates for {wanted:,} places; filled from the pool.")
         frontier = frontier.with_rows(more)
         rows = np.union1d(rows, more)
-    rows = _shortlist(store, rows, finders, options)
+    rows = shortlist(store, rows, finders, options.random_seed)
     choices = Choices(*_thought_of(store, rows, finders, fit))
     counts = known.counts
     picks = acquire(
@@ -170,7 +176,7 @@ def next_round(
     if len(picks) < wanted:
         notes.append(f"{len(picks):,} of {wanted:,} wanted: all others are near-copies.")
     chosen = _with_again(picks, rows, choices, labeled, fit, options, worker_accuracy)
-    left = _expected_left(store, frontier, fit, closed, options)
+    left = expected_left(store, frontier, fit, closed, options.random_seed)
     outlooks = tuple(outlook(labeled, code, float(left[code])) for code in targets.tolist())
     of_slice = fit.predict(store.take(slice_.rows)) if len(slice_.rows) else chosen[4][:0]
     expected = np.concatenate([chosen[4], of_slice])
@@ -240,6 +246,14 @@ def _targets(labeled: Labeled, options: RoundOptions) -> IntArray:
     return codes[rare_classes(labeled.counts()[codes])]
 
 
+def _near_examples(
+    search: NeighborIndex, frontier: Frontier, known: _Known, options: RoundOptions
+) -> Frontier:
+    if not len(known.beside):
+        return frontier
+    return frontier.with_rows(search.search(known.beside, options.neighbors).ids)
+
+
 def _draw_slice(
     store: VectorStore, closed: IntArray, unlabeled: int, labeled: Labeled, options: RoundOptions
 ) -> Slice:
@@ -247,59 +261,8 @@ def _draw_slice(
     if options.uniform:
         count = min(max(1, round(options.uniform * options.budget)), options.budget, unlabeled)
     # Each round draws anew though its seed is that of the last.
-    rows = _sample_open(store, closed, count, options.random_seed, 41 + len(labeled))
+    rows = sample_open(store, closed, count, options.random_seed, 1000 + len(labeled))
     return Slice(rows, unlabeled, len(labeled))
-
-
-def _sample_open(
-    store: VectorStore, closed: IntArray, count: int, seed: int, stream: int
-) -> IntArray:
-    """Draw rows uniformly from the live ones that are not closed; in random order."""
-    rng = np.random.default_rng([seed, stream])
-    drawn = rng.permutation(sample_rows(store, count + len(closed), rng))
-    return drawn[~np.isin(drawn, closed)][:count].astype(np.int64)
-
-
-def _look_around(
-    store: VectorStore,
-    search: NeighborIndex,
-    known: _Known,
-    frontier: Frontier,
-    targets: IntArray,
-    closed: IntArray,
-    options: RoundOptions,
-) -> tuple[FloatArray, Frontier]:
-    """Extend the frontier by neighbors of what is labeled and by what the finders name."""
-    only_find = not any(options.mix.get(goal) for goal in ("learn", "balance"))
-    sources = known.of(targets) if only_find else known.rows
-    frontier = extend(frontier, search, store, sources, k=options.neighbors)
-    if len(known.beside):
-        frontier = frontier.with_rows(search.search(known.beside, options.neighbors).ids)
-    background = store.take(background_of(store, known.rows, options.random_seed))
-    finders = fit_finders(
-        known.vectors, known.probabilities, targets, background, seed=options.random_seed
-    )
-    exclude = np.zeros(store.rows, np.bool_)
-    exclude[closed] = True
-    count = max(_AHEAD * -(-options.budget // len(targets)), _NAMED)
-    return finders, ask_probe(frontier, search, finders, count, exclude=exclude)
-
-
-def _shortlist(
-    store: VectorStore, rows: IntArray, finders: FloatArray, options: RoundOptions
-) -> IntArray:
-    """Keep the candidates that each finder ranks highest where there are very many."""
-    if len(rows) <= _CANDIDATES:
-        return rows
-    scores = np.concatenate(
-        [store.take(rows[at : at + _BLOCK]) @ finders.T for at in range(0, len(rows), _BLOCK)]
-    )
-    each = _CANDIDATES // (2 * len(finders))
-    best = np.argpartition(-scores, each, axis=0)[:each].ravel()
-    rest = np.setdiff1d(np.arange(len(rows)), best)
-    rng = np.random.default_rng([options.random_seed, 51])
-    drawn = rng.choice(rest, min(_CANDIDATES // 2, len(rest)), replace=False)
-    return rows[np.union1d(best, drawn)]
 
 
 def _thought_of(
@@ -341,21 +304,3 @@ def _with_again(
         np.concatenate([picks.values[stay], old[again]]),
         np.concatenate([expected[stay], known[again]]),
     )
-
-
-def _expected_left(
-    store: VectorStore, frontier: Frontier, fit: CrossFit, closed: IntArray, options: RoundOptions
-) -> Floats:
-    """Sum the cross-fitted probabilities over the unlabeled images; `(k,)`.
-
-    Of the frontier all images count; those beyond it are stood for by a sample.
-    """
-    near = frontier.open_rows(closed)
-    total = np.zeros(len(fit.probes[0].classes))
-    for at in range(0, len(near), _BLOCK):
-        total += fit.predict(store.take(near[at : at + _BLOCK])).sum(axis=0)
-    shut = np.union1d(closed, near)
-    far = _sample_open(store, shut, _SAMPLE, options.random_seed, 61)
-    if len(far):
-        total += fit.predict(store.take(far)).mean(axis=0) * (store.rows - len(shut))
-    return np.asarray(total)

@@ -46,7 +46,9 @@ class ClassOutlook:
     expected_left: float  # sum of cross-fitted probabilities over the unlabeled images
     upper_left: float  # doubled: an estimate of the upper end, no limit
     audited: int  # uniform draws since the last that hit, of all draws if none did
-    limit: float  # share of the unlabeled images that is of the class at most, 95 %; 1 without draws
+    limit: (
+        float  # share of the unlabeled images that is of the class at most, 95 %; 1 without draws
+    )
 
     @property
     def exhausted(self) -> bool:

@@ -1,0 +1,300 @@
+"""A rehearsal of all rounds on a pool whose labels are known: what would have been found, for what.
+
+Select, label by simulated workers, aggregate, label automatically, and on to the next round; beside
+it the same budget spent by other strategies. Workers are right with their own accuracy and else
+name any other class; what they said is aggregated as in a real round. The same pool, options and
+seed give the same history.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+
+from gandt.active.acquire import Goal
+from gandt.active.autolabel import AutoOptions, autolabel
+from gandt.active.frontier import Frontier
+from gandt.active.labeled import Labeled, Slice
+from gandt.active.rounds import RoundOptions, next_round
+from gandt.active.workers import Crew
+from gandt.errors import UsageError
+from gandt.index.ann import NeighborIndex
+from gandt.index.search import best_similarity
+from gandt.types import BoolArray, FloatArray, IntArray, VectorStore
+
+__all__ = ["STRATEGIES", "Played", "SimOptions", "Strategy", "simulate"]
+
+Strategy = Literal["rounds", "random", "nearest", "scan"]
+# rounds: ours; random; nearest: one ranking by the most similar seed, worked off; scan: ours with
+# the whole pool as candidates.
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+
+@dataclass(frozen=True, slots=True)
+class SimOptions:
+    """How the rehearsal is played.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range.
+    """
+
+    rounds: int = 10
+    budget: int = 100  # images per round
+    strategy: Strategy = "rounds"
+    mix: Mapping[Goal, float] = field(default_factory=lambda: {"find": 1.0})
+    targets: tuple[str, ...] = ()
+    uniform: float = 0.05
+    again: bool = True
+    neighbors: int = 50
+    seeds: int = 5  # labeled images per class to find, at the start
+    workers: int = 5  # 0: the truth is told
+    worker_accuracy: float = 0.85  # mean of theirs
+    answers: int = 3  # per image
+    automatic: float | None = None  # promised accuracy of automatic labels; None: none are made
+    until_stop: bool = False  # whether to end where the verdict says so
+    random_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise UsageError(
+                f"There is no strategy {self.strategy!r}; choose one of {', '.join(STRATEGIES)}."
+            )
+        for name in ("rounds", "budget", "seeds", "answers"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.workers and self.answers > self.workers:
+            raise UsageError(
+                f"{self.answers} answers per image need as many workers; there are {self.workers}."
+            )
+        if not 0 < self.worker_accuracy <= 1:
+            raise UsageError(f"worker_accuracy is {self.worker_accuracy:g}; give a share up to 1.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """The state after one round; the first is that of the seeds."""
+
+    round: int
+    labels: int  # images labeled by people, seeds not counted
+    answers: int  # that people gave
+    found: IntArray  # (t,) images of each class to find among the labeled ones, seeds not counted
+    recall: tuple[float, ...]  # (t,) of those that were there to be found
+    right: float  # share of people's labels that are right
+    scored: float  # share of the pool that was ever scored
+    seconds: float  # that the choice took
+    automatic: int  # automatic labels
+    automatic_right: float  # share of them that is right; NaN without any
+    stop: bool  # whether the verdict before this round was to stop
+    upper_left: tuple[float, ...]  # (t,) the estimate of then: images left at most; NaN without one
+
+
+def simulate(
+    store: VectorStore,
+    search: NeighborIndex,
+    truth: IntArray,
+    classes: Sequence[str],
+    options: SimOptions,
+) -> tuple[Played, ...]:
+    """Play rounds on a pool.
+
+    Parameters
+    ----------
+    search
+        Of the same store.
+    truth
+        `(rows,)` the class of each row as a column; -1 is none of the classes.
+    classes
+        The `k` names.
+
+    Raises
+    ------
+    UsageError
+        The truth does not fit the store, or a class has fewer images than seeds.
+    """
+    if len(truth) != store.rows:
+        raise UsageError(f"{store.rows:,} images need as many true classes, not {len(truth):,}.")
+    game = _Game(store, search, np.asarray(truth, np.int64), tuple(classes), options)
+    history = [game.record(0, 0.0, False)]
+    for number in range(1, options.rounds + 1):
+        if not len(game.open_rows()):
+            break
+        started = time.perf_counter()
+        stop = game.choose_and_label(number)
+        history.append(game.record(number, game.chosen_at - started, stop))
+        if stop and options.until_stop:
+            break
+    return tuple(history)
+
+
+class _Game:
+    """A pool being labeled; `rng` streams keep workers and draws apart."""
+
+    def __init__(
+        self,
+        store: VectorStore,
+        search: NeighborIndex,
+        truth: IntArray,
+        classes: tuple[str, ...],
+        options: SimOptions,
+    ) -> None:
+        self.store, self.search, self.truth = store, search, truth
+        self.classes, self.options = classes, options
+        names = options.targets or classes
+        unknown = [name for name in names if name not in classes]
+        if unknown:
+            raise UsageError(f"There is no class {unknown[0]!r}; there are {', '.join(classes)}.")
+        self.targets = np.array([classes.index(name) for name in names], np.int64)
+        self.seeds = self._draw_seeds()
+        self.frontier = Frontier()
+        self.crew = Crew.hire(
+            options.workers, options.worker_accuracy, len(classes), options.random_seed
+        )
+        self.chosen_at = 0.0
+        self.scored = 0.0
+        self.upper_left = tuple(float("nan") for _ in names)
+        rows = self.seeds
+        self.seed_labels = Labeled.of(rows, self._names(truth[rows]), classes)
+        self.labeled = self.seed_labels
+        self.queue = self._rank_once()
+
+    def _draw_seeds(self) -> IntArray:
+        rng = np.random.default_rng([self.options.random_seed, 71])
+        drawn = []
+        for code in self.targets.tolist():
+            mine = np.setdiff1d(np.flatnonzero(self.truth == code), self.store.dead)
+            if len(mine) < self.options.seeds:
+                raise UsageError(
+                    f"Class {self.classes[code]!r} has {len(mine)} images, fewer than the "
+                    f"{self.options.seeds} seeds that the rehearsal starts with."
+                )
+            drawn.append(rng.choice(mine, self.options.seeds, replace=False))
+        return np.concatenate(drawn).astype(np.int64)
+
+    def _names(self, codes: IntArray) -> list[str]:
+        return [self.classes[code] if code >= 0 else "" for code in codes.tolist()]
+
+    def _rank_once(self) -> IntArray:
+        """Rank the pool for the strategies that never look again."""
+        strategy = self.options.strategy
+        live = np.setdiff1d(np.arange(self.store.rows, dtype=np.int64), self.store.dead)
+        if strategy == "random":
+            return np.random.default_rng([self.options.random_seed, 72]).permutation(live)
+        if strategy == "nearest":
+            groups = [
+                self.store.take(self.seeds[self.truth[self.seeds] == code])
+                for code in self.targets.tolist()
+            ]
+            best: FloatArray = best_similarity(self.store, groups).max(axis=0)
+            return live[np.argsort(-best[live], kind="stable")]
+        if strategy == "scan":
+            self.frontier = Frontier(live, self.seeds)
+        return live
+
+    def open_rows(self) -> IntArray:
+        """Rows that are not labeled yet, in the order of the ranking."""
+        return self.queue[~np.isin(self.queue, self.labeled.rows)]
+
+    def choose_and_label(self, number: int) -> bool:
+        """Play one round; returns whether the verdict before it was to stop."""
+        options = self.options
+        stop = False
+        slices: tuple[Slice, ...] = ()
+        if options.strategy in ("random", "nearest"):
+            rows = self.open_rows()[: options.budget]
+            sought = np.full(len(rows), -1, np.int64)
+            self.scored = 0.0 if options.strategy == "random" else 1.0
+        else:
+            plan = RoundOptions(
+                budget=min(options.budget, len(self.open_rows())),
+                mix=options.mix,
+                targets=options.targets or self.classes,
+                uniform=options.uniform,
+                neighbors=options.neighbors,
+                again=options.again and options.workers > 0,
+                most_answers=max(options.workers, 1),
+                random_seed=options.random_seed,
+            )
+            round_ = next_round(
+                self.store,
+                self.search,
+                self.labeled,
+                self.frontier,
+                plan,
+                worker_accuracy=options.worker_accuracy,
+            )
+            rows, sought, stop = round_.rows, round_.sought, round_.verdict.stop
+            self.frontier, self.scored = round_.frontier, round_.scored
+            by_name = {each.name: each.upper_left for each in round_.outlooks}
+            self.upper_left = tuple(by_name[self.classes[code]] for code in self.targets)
+            slices = (round_.slice,)
+        self.chosen_at = time.perf_counter()
+        self._label(rows, sought, slices)
+        return stop
+
+    def _label(self, rows: IntArray, sought: IntArray, slices: tuple[Slice, ...]) -> None:
+        if not self.options.workers:
+            fresh = Labeled.of(
+                rows, self._names(self.truth[rows]), self.classes, sought=sought, slices=slices
+            )
+            self.labeled = self.labeled.then(fresh)
+            return
+        known = set(self.labeled.rows.tolist())
+        for row in rows.tolist():
+            # One more answer where an image is asked again.
+            self.crew.ask(row, int(self.truth[row]), 1 if row in known else self.options.answers)
+        tasks, probabilities, answers = self.crew.aggregate()
+        place = {row: at for at, row in enumerate(rows.tolist())}
+        told = np.array([sought[place[row]] if row in place else -1 for row in tasks.tolist()])
+        every = Labeled(
+            tasks,
+            probabilities,
+            self.classes,
+            told.astype(np.int64),
+            answers,
+            slices,
+        )
+        self.labeled = self.labeled.then(every)
+
+    def record(self, number: int, seconds: float, stop: bool) -> Played:
+        """What has been reached."""
+        labeled, truth = self.labeled, self.truth
+        mine = ~np.isin(labeled.rows, self.seeds)
+        rows = labeled.rows[mine]
+        found = np.array([(truth[rows] == code).sum() for code in self.targets], np.int64)
+        live = np.setdiff1d(np.arange(self.store.rows), self.store.dead)
+        there = np.array([(truth[live] == code).sum() for code in self.targets])
+        there = np.maximum(there - self.options.seeds, 1)
+        right = labeled.codes[mine] == truth[rows]
+        automatic, automatic_right = self._automatic()
+        answers = self.crew.answers if self.options.workers else len(rows)
+        return Played(
+            number,
+            len(rows),
+            answers,
+            found,
+            tuple((found / there).tolist()),
+            float(right.mean()) if len(right) else 1.0,
+            self.scored,
+            seconds,
+            automatic,
+            automatic_right,
+            stop,
+            self.upper_left,
+        )
+
+    def _automatic(self) -> tuple[int, float]:
+        if self.options.automatic is None:
+            return 0, float("nan")
+        made = autolabel(
+            self.store,
+            self.labeled,
+            AutoOptions(self.options.automatic, random_seed=self.options.random_seed),
+        )
+        right: BoolArray = made.codes == self.truth[made.rows]
+        return len(right), float(right.mean()) if len(right) else float("nan")
