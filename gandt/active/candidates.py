@@ -106,7 +106,7 @@ def expected_left(
     Of the frontier all images count; those beyond it are stood for by a sample.
     """
     near = frontier.open_rows(closed)
-    total = np.zeros(len(fit.probes[0].classes))
+    total = np.zeros(len(fit.probe.classes))
     for at in range(0, len(near), _BLOCK):
         total += fit.predict(store.take(near[at : at + _BLOCK])).sum(axis=0)
     shut = np.union1d(closed, near)

@@ -1,7 +1,11 @@
 """Probabilities that are not flattered: of probes that did not see what they are asked about.
 
 One multinomial probe per fold. A labeled image is predicted by the probe that saw neither its label
-nor a copy; an unlabeled one by the mean of all probes, which is what such a probe would say of it.
+nor a copy; an unlabeled one by the mean of their weights, which is as sure of itself as they are. A
+probe of all labels would be surer, and thresholds proven on the folds would not hold for it: with
+40 % of clothing labeled a promise of 95 % was kept in 15 to 20 of 20 redraws, with the mean of the
+folds in 20. (The mean of their probabilities keeps it too, and labels 5 % less.)
+
 Automatic labels, uncertainty, and the counts of positives still to come all rest on these.
 
 The strength is fixed: 10 is what a search finds on a thousand labels of clothing and on two
@@ -31,17 +35,14 @@ STRENGTH = 10.0  # inverse of the L2 penalty
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossFit:
-    """Probes of the folds, and what they say of the rows that they did not see."""
+    """The mean of the folds' probes, and what each said of the rows that it did not see."""
 
-    probes: tuple[Probe, ...]
+    probe: Probe
     out_of_fold: Floats  # (m, k), of the rows of the fit; rows sum to 1
 
     def predict(self, vectors: npt.NDArray[np.floating[Any]]) -> Floats:
-        """Predict `(n, k)` probabilities of unlabeled `(n, d)` unit rows: the probes' mean."""
-        total = self.probes[0].predict(vectors)
-        for probe in self.probes[1:]:
-            total = total + probe.predict(vectors)
-        return np.asarray(total / len(self.probes))
+        """Predict `(n, k)` probabilities of unlabeled `(n, d)` unit rows."""
+        return self.probe.predict(vectors)
 
 
 def cross_fit(
@@ -83,11 +84,12 @@ def cross_fit(
         raise UsageError("No image is labeled, so there is nothing to fit a probe to.")
     fold = deal(data, folds, np.random.default_rng(seed))
     predictions = np.empty(data.mass.shape)
-    probes = []
+    solutions = []
     for held in np.unique(fold):
         test = fold == held
         rest = ~test & data.labeled
         solution = logistic.fit(data.rows[rest], data.mass[rest], strength)
         predictions[test] = logistic.predict(data.rows[test], solution)
-        probes.append(to_probe(data, solution, classes, strength))
-    return CrossFit(tuple(probes), predictions)
+        solutions.append(solution)
+    mean = to_probe(data, np.mean(solutions, axis=0), classes, strength)
+    return CrossFit(mean, predictions)

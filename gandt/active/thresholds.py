@@ -107,8 +107,8 @@ def choose_thresholds(
     """Choose the least confidence that is proven to keep a promised accuracy.
 
     The promise: of the automatic labels at least `target` are right, with a chance of at least
-    `confidence`, for images drawn as the cases were and predicted as they were (by the mean of the
-    probes of the folds, not by a probe of all labels, which is surer of itself). It is none for any
+    `confidence`, for images drawn as the cases were and predicted as they were (by the mean of
+    the folds' probes: `gandt.active.cross_fit`). It is none for any
     class that nobody labeled; see `gandt.active.guard`.
 
     Parameters

@@ -178,7 +178,7 @@ def hoped_for(
 
 
 def unknown(pool: Pool) -> list[str]:
-    """Hide a class from the labels: how much of it is labeled all the same, and the guard's cost."""
+    """Hide a class from the labels: how much of it is labeled all the same; the guard's cost."""
     classes, codes = names_of(pool)
     lines = [
         "| class that nobody labeled | labeled wrongly | with the guard | coverage of the others | "
@@ -236,8 +236,9 @@ def stop(pool: Pool, redraws: int) -> list[str]:
     held = np.array(left) <= np.array(said)
     lines = [
         f"{len(left)} rehearsals; stopped at {np.mean(spent):.1%} labeled with "
-        f"{np.mean(recall):.0%} found; {np.mean(left):.1f} left on average, an estimated {np.median(said):.0f} at most "
-        f"(median); the estimate held in {held.sum()} of {len(held)} ({DRY_RUN} misses in a row).",
+        f"{np.mean(recall):.0%} found; {np.mean(left):.1f} left on average, an estimated "
+        f"{np.median(said):.0f} at most (median); the estimate held in {held.sum()} of {len(held)} "
+        f"({DRY_RUN} misses in a row).",
         "",
         "| uniform labels without a hit | at most left (95 %) |",
         "| --- | --- |",
