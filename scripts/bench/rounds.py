@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("--tables", default="find,scale,automatic,unknown,stop")
     parser.add_argument("--redraws", type=int, default=2, help="of find and stop")
     parser.add_argument("--draws", type=int, default=20, help="of automatic labels")
-    parser.add_argument("--sizes", default="10000,100000,1000000")
+    parser.add_argument("--sizes", default="10000,12000,100000,1000000")
     parser.add_argument("--model", default="efficientnet-lite0")
     parser.add_argument(
         "--work",

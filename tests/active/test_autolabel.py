@@ -1,0 +1,106 @@
+"""Automatic labels of a pool: right where promised, refused where not, and checked by people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from clustered_pools import clusters, stored, told, unit
+
+from gandt.active.autolabel import AutoOptions, audited, autolabel
+from gandt.active.labeled import Labeled
+from gandt.errors import UsageError
+from gandt.index.arrays import ArrayStore
+
+CLASSES = ("a", "b", "c")
+VECTORS, TRUTH = clusters((500, 500, 200), d=48, spread=0.9)
+STORE, _ = stored(VECTORS)
+ROWS = np.random.default_rng(1).choice(len(TRUTH), 300, replace=False)
+
+
+def test_the_promise_is_kept_and_every_image_is_accounted_for() -> None:
+    made = autolabel(STORE, told(ROWS, TRUTH, CLASSES), AutoOptions())
+    assert made.refused == ""
+    assert (made.codes == TRUTH[made.rows]).mean() >= 0.95
+    assert len(made.rows) > 0.5 * (len(TRUTH) - 300)
+    everything = np.concatenate([made.rows, made.rest, ROWS])
+    assert sorted(everything.tolist()) == list(range(len(TRUTH)))
+    assert len(made.codes) == len(made.confidence) == len(made.original) == len(made.rows)
+
+
+def test_too_few_labels_promise_nothing() -> None:
+    made = autolabel(STORE, told(ROWS[:58], TRUTH, CLASSES), AutoOptions())
+    assert not len(made.rows)
+    assert len(made.rest) == len(TRUTH) - 58
+    assert "58 labeled images where 59" in made.refused
+    assert not len(made.audit)
+
+
+def test_labels_that_nobody_can_learn_are_refused() -> None:
+    noise = np.random.default_rng(0).integers(0, 3, len(TRUTH))
+    made = autolabel(STORE, told(ROWS, noise, CLASSES), AutoOptions())
+    assert "most confident predictions are wrong" in made.refused
+    assert not len(made.rows)
+
+
+def test_an_unknown_class_is_left_to_people() -> None:
+    known = ROWS[TRUTH[ROWS] < 2]
+    vectors, truth = clusters((500, 500, 200), d=48, spread=0.4)
+    rows = np.random.default_rng(1).choice(np.flatnonzero(truth < 2), len(known), replace=False)
+    store, _ = stored(vectors)
+    guarded = autolabel(store, told(rows, truth, CLASSES), AutoOptions())
+    open_ = autolabel(store, told(rows, truth, CLASSES), AutoOptions(percentile=0))
+    strange = np.flatnonzero(truth == 2)
+    assert np.isin(strange, guarded.rows).mean() <= 0.02
+    assert len(guarded.rows) < len(open_.rows)
+
+
+def test_copies_have_the_label_of_their_original_whatever_the_probe_says() -> None:
+    noise = np.random.default_rng(0).normal(size=(3, 48)) * 0.002
+    copies = unit(VECTORS[ROWS[:3]] + noise)
+    store = ArrayStore(np.concatenate([VECTORS, copies]).astype(np.float16))
+    truth = np.concatenate([TRUTH, TRUTH[ROWS[:3]]])
+    few = told(ROWS[:10], truth, CLASSES)
+    made = autolabel(store, few, AutoOptions())
+    assert made.refused
+    assert made.rows.tolist() == [len(TRUTH), len(TRUTH) + 1, len(TRUTH) + 2]
+    assert made.original.tolist() == ROWS[:3].tolist()
+    assert made.codes.tolist() == TRUTH[ROWS[:3]].tolist()
+    assert not len(autolabel(store, few, AutoOptions(copies=False)).rows)
+
+
+def test_the_audit_is_a_uniform_sample_of_the_probes_labels() -> None:
+    labeled = told(ROWS, TRUTH, CLASSES)
+    made = autolabel(STORE, labeled, AutoOptions(audit=40))
+    assert len(made.audit) == 40
+    assert set(made.audit.tolist()) <= set(made.rows[made.original < 0].tolist())
+    other = autolabel(STORE, labeled, AutoOptions(audit=40, random_seed=5))
+    assert made.audit.tolist() != other.audit.tolist()
+
+
+def test_dead_and_left_out_rows_are_nowhere() -> None:
+    dead = np.setdiff1d(np.arange(20), ROWS)
+    store = ArrayStore(STORE.vectors, dead)
+    left_out = np.setdiff1d(np.arange(20, 60), ROWS)
+    made = autolabel(store, told(ROWS, TRUTH, CLASSES), AutoOptions(), left_out=left_out)
+    seen = np.concatenate([made.rows, made.rest])
+    assert not np.isin(seen, np.concatenate([dead, left_out])).any()
+
+
+def test_the_audit_says_what_it_measured_and_no_more() -> None:
+    few = audited(np.ones(40, np.bool_))
+    assert (few.checked, few.right, few.high) == (40, 40, 1.0)
+    assert few.low == pytest.approx(0.025 ** (1 / 40))
+    assert "in keeping with the promise and does not prove it" in few.sentence(0.95)
+    assert "confirmed" in audited(np.ones(200, np.bool_)).sentence(0.95)
+    wrong = np.arange(100) < 80
+    assert "refuted" in audited(wrong).sentence(0.95)
+    assert "was not measured" in audited(wrong[:0]).sentence(0.95)
+
+
+def test_wrong_calls_are_refused() -> None:
+    with pytest.raises(UsageError, match="No image is labeled"):
+        autolabel(STORE, Labeled.of(ROWS[:0], [], CLASSES), AutoOptions())
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        AutoOptions(target_accuracy=1.0)
+    with pytest.raises(UsageError, match="audit is -1"):
+        AutoOptions(audit=-1)
