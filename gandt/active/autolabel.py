@@ -6,7 +6,10 @@ probe's labels a uniform sample goes to people all the same, and what they say i
 accuracy. One pass over the vectors; memory grows with the labeled images, not with the pool.
 
 The promise is one about images drawn as the labeled ones were. Labels of rounds that looked for a
-class hold more of it than the pool does, so the sample is what decides after such rounds.
+class hold more of it than the pool does, so the sample is what decides after such rounds. And a
+label that people are not sure of cannot tell whether the probe is right: with three answers of
+workers who are right in 85 %, one label in twenty is wrong, and no probe could prove 95 % against
+them. So only labels of a confidence of 0.9 or more are cases; all of them teach.
 """
 
 from __future__ import annotations
@@ -51,6 +54,7 @@ class AutoOptions:
     target_accuracy: float = 0.95
     confidence: float = 0.95  # of the promise
     each: bool = False  # whether the promise is for each class, and not for all labels together
+    certain: float = 0.9  # confidence from which a label can prove or refute the probe
     percentile: float = PERCENTILE  # of the guard
     audit: int = 100  # automatic labels that people check
     copies: bool = True  # whether near-copies have the label of a labeled image
@@ -58,6 +62,8 @@ class AutoOptions:
 
     def __post_init__(self) -> None:
         fewest_cases(self.target_accuracy, self.confidence)
+        if not 0 <= self.certain <= 1:
+            raise UsageError(f"certain is {self.certain:g}; it is a confidence from 0 to 1.")
         for name in ("audit", "random_seed"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0.")
@@ -152,9 +158,11 @@ def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -
     if not len(labeled) or not labeled.classes:
         raise UsageError("No image is labeled, so nothing can be labeled automatically.")
     probes = cross_fit(vectors, labeled.probabilities, labeled.classes, seed=options.random_seed)
+    # A label of no class has no confidence, but that the probe names one is a mistake all the same.
+    sure = (labeled.confidence >= options.certain) | (labeled.codes < 0)
     thresholds = choose_thresholds(
-        probes.out_of_fold,
-        labeled.codes,
+        probes.out_of_fold[sure],
+        labeled.codes[sure],
         labeled.classes,
         target=options.target_accuracy,
         confidence=options.confidence,

@@ -16,15 +16,15 @@ from typing import Literal, get_args
 import numpy as np
 
 from gandt.active.acquire import Goal
-from gandt.active.autolabel import AutoOptions, autolabel
 from gandt.active.frontier import Frontier
 from gandt.active.labeled import Labeled, Slice
+from gandt.active.reached import automatic_share, reached_share
 from gandt.active.rounds import RoundOptions, next_round
 from gandt.active.workers import Crew
 from gandt.errors import UsageError
 from gandt.index.ann import NeighborIndex
 from gandt.index.search import best_similarity
-from gandt.types import BoolArray, FloatArray, IntArray, VectorStore
+from gandt.types import FloatArray, IntArray, VectorStore
 
 __all__ = ["STRATEGIES", "Played", "SimOptions", "Strategy", "simulate"]
 
@@ -57,6 +57,7 @@ class SimOptions:
     worker_accuracy: float = 0.85  # mean of theirs
     answers: int = 3  # per image
     automatic: float | None = None  # promised accuracy of automatic labels; None: none are made
+    measure: bool = True  # whether to tell how much of the pool is right after each round
     until_stop: bool = False  # whether to end where the verdict says so
     random_seed: int = 0
 
@@ -91,6 +92,7 @@ class Played:
     automatic: int  # automatic labels
     automatic_right: float  # share of them that is right; NaN without any
     stop: bool  # whether the verdict before this round was to stop
+    reached: float  # share of the pool that is right where a probe labels the rest; NaN unmeasured
     upper_left: tuple[float, ...]  # (t,) the estimate of then: images left at most; NaN without one
 
 
@@ -271,7 +273,11 @@ class _Game:
         there = np.array([(truth[live] == code).sum() for code in self.targets])
         there = np.maximum(there - self.options.seeds, 1)
         right = labeled.codes[mine] == truth[rows]
-        automatic, automatic_right = self._automatic()
+        automatic, automatic_right = 0, float("nan")
+        if self.options.automatic is not None:
+            automatic, automatic_right = automatic_share(
+                self.store, labeled, truth, self.options.automatic, self.options.random_seed
+            )
         answers = self.crew.answers if self.options.workers else len(rows)
         return Played(
             number,
@@ -285,16 +291,8 @@ class _Game:
             automatic,
             automatic_right,
             stop,
+            reached_share(self.store, labeled, truth, self.options.random_seed)
+            if self.options.measure
+            else float("nan"),
             self.upper_left,
         )
-
-    def _automatic(self) -> tuple[int, float]:
-        if self.options.automatic is None:
-            return 0, float("nan")
-        made = autolabel(
-            self.store,
-            self.labeled,
-            AutoOptions(self.options.automatic, random_seed=self.options.random_seed),
-        )
-        right: BoolArray = made.codes == self.truth[made.rows]
-        return len(right), float(right.mean()) if len(right) else float("nan")

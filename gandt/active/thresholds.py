@@ -204,8 +204,8 @@ class _Walk:
         """Why a walk did not get anywhere."""
         if len(top) < self.least:
             return (
-                f"{len(top)} labeled images where {self.least} without a mistake are the fewest "
-                f"that prove {self.target:.0%}"
+                f"{len(top)} labeled images are certain where {self.least} without a mistake are "
+                f"the fewest that prove {self.target:.0%}"
             )
         first = self.stops(len(top))[0]
         wrong = first - int(right[np.argsort(-top, kind="stable")][:first].sum())

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,10 @@ ROWS: dict[Strategy, str] = {
     "scan": "most likely positive, full scan",
     "rounds": "**gandt, neighbors and probe**",
 }
+OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "no slice": ("gandt without the uniform 5 %", {"uniform": 0.0}),
+    "learn": ("gandt, goal `learn` (entropy and distance)", {"mix": {"learn": 1.0}}),
+}
 
 
 def at_marks(history: tuple[Played, ...], pool: int) -> list[float]:
@@ -57,7 +62,7 @@ def at_marks(history: tuple[Played, ...], pool: int) -> list[float]:
 def find(pool: Pool, redraws: int) -> list[str]:
     """Recall of a rare class, the mean over classes and redraws."""
     wide = {name for name in pool.classes if (pool.labels == name).sum() >= 60}
-    recalls: dict[str, list[list[float]]] = {name: [] for name in (*ROWS, "no slice")}
+    recalls: dict[str, list[list[float]]] = {name: [] for name in (*ROWS, *OTHERS)}
     scored: list[float] = []
     for redraw in range(redraws):
         for name in sorted(wide):
@@ -69,6 +74,7 @@ def find(pool: Pool, redraws: int) -> list[str]:
                 budget=batch,
                 targets=(name,),
                 workers=0,
+                measure=False,
                 random_seed=redraw,
             )
             for strategy in ROWS:
@@ -77,9 +83,10 @@ def find(pool: Pool, redraws: int) -> list[str]:
                 recalls[strategy].append(at_marks(history, len(truth)))
                 if strategy == "rounds":
                     scored.append(history[-1].scored)
-            options = replace(plain, uniform=0.0)
-            history = simulate(store, ExactIndex(store), truth, (name, "Other"), options)
-            recalls["no slice"].append(at_marks(history, len(truth)))
+            for variant, (_, changes) in OTHERS.items():
+                options = replace(plain, **changes)
+                history = simulate(store, ExactIndex(store), truth, (name, "Other"), options)
+                recalls[variant].append(at_marks(history, len(truth)))
     lines = [
         f"{len(wide)} classes of {SHARE:.0%}, {redraws} redraws, batches of {BATCH:.1%}, 5 seeds; "
         f"gandt had scored {np.mean(scored):.0%} of the pool in the end.",
@@ -87,7 +94,7 @@ def find(pool: Pool, redraws: int) -> list[str]:
         "| recall at | 2 % | 5 % | 10 % labeled |",
         "| --- | --- | --- | --- |",
     ]
-    for name, title in (*ROWS.items(), ("no slice", "gandt without the uniform 5 %")):
+    for name, title in (*ROWS.items(), *((key, told) for key, (told, _) in OTHERS.items())):
         cells = " | ".join(f"{value:.2f}" for value in np.mean(recalls[name], axis=0))
         lines.append(f"| {title} | {cells} |")
     return lines
@@ -101,7 +108,7 @@ def scale(pool: Pool, sizes: Iterable[int], work: Path) -> list[str]:
     ]
     for size in sizes:
         store, truth, name, search = jittered(pool, size, SHARE, work)
-        options = SimOptions(rounds=12, budget=100, targets=(name,), workers=0)
+        options = SimOptions(rounds=12, budget=100, targets=(name,), workers=0, measure=False)
         history = simulate(store, search, truth, (name, "Other"), options)
         seconds = [played.seconds for played in history[1:]]
         kind = "approximate" if isinstance(search, AnnIndex) else "exact"
@@ -222,6 +229,7 @@ def stop(pool: Pool, redraws: int) -> list[str]:
             budget=20,
             targets=(name,),
             workers=0,
+            measure=False,
             until_stop=True,
             random_seed=redraw,
         )

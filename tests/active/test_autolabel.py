@@ -31,8 +31,22 @@ def test_too_few_labels_promise_nothing() -> None:
     made = autolabel(STORE, told(ROWS[:58], TRUTH, CLASSES), AutoOptions())
     assert not len(made.rows)
     assert len(made.rest) == len(TRUTH) - 58
-    assert "58 labeled images where 59" in made.refused
+    assert "58 labeled images are certain where 59" in made.refused
     assert not len(made.audit)
+
+
+def test_only_certain_labels_prove_anything_and_all_of_them_teach() -> None:
+    sure = np.where(np.arange(300) < 200, 0.95, 0.8)
+    wrong = TRUTH.copy()
+    wrong[ROWS[200:]] = (wrong[ROWS[200:]] + (np.arange(100) % 4 == 0)) % 3  # a quarter of the rest
+    names = [CLASSES[code] for code in wrong[ROWS]]
+    labeled = Labeled.of(ROWS, names, CLASSES, confidence=sure)
+    made = autolabel(STORE, labeled, AutoOptions(copies=False))
+    assert made.refused == ""
+    assert (made.codes == TRUTH[made.rows]).mean() >= 0.95
+    assert made.thresholds.cases <= 200
+    every = autolabel(STORE, labeled, AutoOptions(certain=0.0, copies=False))
+    assert len(every.rows) < len(made.rows)
 
 
 def test_labels_that_nobody_can_learn_are_refused() -> None:
@@ -102,5 +116,7 @@ def test_wrong_calls_are_refused() -> None:
         autolabel(STORE, Labeled.of(ROWS[:0], [], CLASSES), AutoOptions())
     with pytest.raises(UsageError, match="between 0 and 1"):
         AutoOptions(target_accuracy=1.0)
+    with pytest.raises(UsageError, match="certain is 2"):
+        AutoOptions(certain=2)
     with pytest.raises(UsageError, match="audit is -1"):
         AutoOptions(audit=-1)

@@ -57,7 +57,7 @@ def test_it_grows_by_what_is_new_alone() -> None:
 
 
 def test_the_probe_names_what_it_ranks_highest() -> None:
-    store, search = line()
+    _store, search = line()
     upward = np.array([[0.0, 1.0], [0.0, 0.0]], np.float32)  # and a probe that learned nothing
     labeled = np.zeros(10, np.bool_)
     labeled[9] = True

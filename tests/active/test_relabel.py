@@ -14,7 +14,7 @@ EVEN = Weights(answer=0.5, probe=0.5)
 
 
 def test_scores_by_hand() -> None:
-    # Two answers at .5 and the probe at .5, and one more rater at .5 who knows nothing of 4 classes.
+    # Two answers at .5, the probe at .5, and one more rater at .5 who knows nothing of 4 classes.
     believed = np.array([[0.9, 0.1, 0, 0]])
     predicted = np.array([[0.6, 0.4, 0, 0]])
     quality = (2 * 0.5 * 0.9 + 0.5 * 0.6 + 0.5 * 0.25) / (2 * 0.5 + 0.5 + 0.5)

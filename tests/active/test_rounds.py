@@ -22,7 +22,7 @@ CLASSES = ("rare", "common", "Other")
 SIZES = (30, 600, 600)
 VECTORS, TRUTH = clusters(SIZES, spread=0.9)
 STORE, SEARCH = stored(VECTORS)
-SEEDS: IntArray = np.concatenate([np.flatnonzero(TRUTH == code)[:4] for code in range(3)])
+SEEDS: IntArray = np.concatenate([np.flatnonzero(code == TRUTH)[:4] for code in range(3)])
 
 
 def first(**options: object) -> Round:
@@ -95,7 +95,7 @@ def test_the_uniform_slice_does_not_depend_on_the_goals() -> None:
 
 
 def test_contradicted_lone_answers_are_asked_again() -> None:
-    rows = np.concatenate([np.flatnonzero(TRUTH == code)[:30] for code in (1, 2)])
+    rows = np.concatenate([np.flatnonzero(code == TRUTH)[:30] for code in (1, 2)])
     names = [CLASSES[code] for code in TRUTH[rows]]
     names[3], names[40] = names[40], names[3]  # two mistakes
     sure = np.full(60, 0.85)

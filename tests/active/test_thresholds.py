@@ -50,7 +50,7 @@ class TestWalk:
     def test_58_right_cases_prove_nothing_and_59_do(self) -> None:
         few = choose_thresholds(*cases((58, 0, 0.9, True)), ("a", "b"))
         assert few.classes[0].refused
-        assert "58 labeled images where 59" in few.reason
+        assert "58 labeled images are certain where 59" in few.reason
         assert few.accept(np.array([[1.0, 0.0]])).tolist() == [-1]
         enough = choose_thresholds(*cases((59, 0, 0.9, True)), ("a", "b"))
         assert enough.reason == ""
@@ -113,7 +113,7 @@ class TestWalk:
             *cases((100, 0, 0.9, True), (58, 1, 0.9, True)), ("a", "b"), each=True
         )
         assert not found.classes[0].refused
-        assert "58 labeled images where 59" in found.classes[1].reason
+        assert "58 labeled images are certain where 59" in found.classes[1].reason
         assert found.reason == ""
 
     def test_no_cases_at_all(self) -> None:
