@@ -5,9 +5,12 @@ out-of-fold cases) and the guard knows is labeled by the probe; all else is left
 probe's labels a uniform sample goes to people all the same, and what they say is the measured
 accuracy. One pass over the vectors; memory grows with the labeled images, not with the pool.
 
-The promise is one about images drawn as the labeled ones were. Labels of rounds that looked for a
-class hold more of it than the pool does, so the sample is what decides after such rounds. And a
-label that people are not sure of cannot tell whether the probe is right: with three answers of
+The promise is one about images drawn as the cases were. Labels of rounds that looked for a class
+hold more of it than the pool does, and labels of rounds that learned are harder than the pool: with
+those of `learn` alone nothing is ever proven. So the uniform slices are the cases once they hold
+200 certain labels, and all labels before that; then the sample is what decides.
+
+A label that people are not sure of cannot tell whether the probe is right: with three answers of
 workers who are right in 85 %, one label in twenty is wrong, and no probe could prove 95 % against
 them. So only labels of a confidence of 0.9 or more are cases; all of them teach.
 """
@@ -39,6 +42,7 @@ __all__ = [
 ]
 
 _BLOCK = 8192
+_ENOUGH_DRAWN = 200  # uniform draws that can prove thresholds by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,9 @@ def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -
     probes = cross_fit(vectors, labeled.probabilities, labeled.classes, seed=options.random_seed)
     # A label of no class has no confidence, but that the probe names one is a mistake all the same.
     sure = (labeled.confidence >= options.certain) | (labeled.codes < 0)
+    drawn = sure & labeled.drawn
+    if drawn.sum() >= _ENOUGH_DRAWN:
+        sure = drawn
     thresholds = choose_thresholds(
         probes.out_of_fold[sure],
         labeled.codes[sure],

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gandt.active.logistic import Floats
 from gandt.errors import UsageError
-from gandt.types import IntArray
+from gandt.types import BoolArray, IntArray
 
 __all__ = ["Labeled", "Slice"]
 
@@ -118,6 +118,13 @@ class Labeled:
         """`(m,)` probability of the likeliest class."""
         best: Floats = self.probabilities.max(axis=1, initial=0.0)
         return best
+
+    @property
+    def drawn(self) -> BoolArray:
+        """`(m,)` whether an image came by a uniform draw."""
+        rows = [part.rows for part in self.slices]
+        found: BoolArray = np.isin(self.rows, np.concatenate(rows) if rows else [])
+        return found
 
     def counts(self) -> IntArray:
         """`(k,)` labeled images of each class."""

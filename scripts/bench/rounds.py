@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from gandt.active.stop import DRY_RUN
 from gandt.active.thresholds import choose_thresholds
 from gandt.index.ann import AnnIndex, ExactIndex
 from gandt.index.arrays import ArrayStore
+from gandt.report.charts import Role, Shape
+from gandt.report.curves import Curve, curve_chart, svg_file
 
 MARKS = (0.02, 0.05, 0.10)  # of the pool labeled
 SHARE = 0.01  # positives
@@ -59,8 +61,9 @@ def at_marks(history: tuple[Played, ...], pool: int) -> list[float]:
     return out
 
 
-def find(pool: Pool, redraws: int) -> list[str]:
+def find(pool: Pool, redraws: int, plots: Path | None) -> list[str]:
     """Recall of a rare class, the mean over classes and redraws."""
+    curves: dict[Strategy, list[list[float]]] = {name: [] for name in ROWS}
     wide = {name for name in pool.classes if (pool.labels == name).sum() >= 60}
     recalls: dict[str, list[list[float]]] = {name: [] for name in (*ROWS, *OTHERS)}
     scored: list[float] = []
@@ -81,12 +84,16 @@ def find(pool: Pool, redraws: int) -> list[str]:
                 options = replace(plain, strategy=strategy)
                 history = simulate(store, ExactIndex(store), truth, (name, "Other"), options)
                 recalls[strategy].append(at_marks(history, len(truth)))
+                curves[strategy].append([played.recall[0] for played in history])
                 if strategy == "rounds":
                     scored.append(history[-1].scored)
             for variant, (_, changes) in OTHERS.items():
                 options = replace(plain, **changes)
                 history = simulate(store, ExactIndex(store), truth, (name, "Other"), options)
                 recalls[variant].append(at_marks(history, len(truth)))
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        (plots / "rounds-find.svg").write_text(drawn_curves(curves), encoding="utf-8")
     lines = [
         f"{len(wide)} classes of {SHARE:.0%}, {redraws} redraws, batches of {BATCH:.1%}, 5 seeds; "
         f"gandt had scored {np.mean(scored):.0%} of the pool in the end.",
@@ -98,6 +105,27 @@ def find(pool: Pool, redraws: int) -> list[str]:
         cells = " | ".join(f"{value:.2f}" for value in np.mean(recalls[name], axis=0))
         lines.append(f"| {title} | {cells} |")
     return lines
+
+
+def drawn_curves(found: Mapping[Strategy, list[list[float]]]) -> str:
+    """Draw the mean recall over the share of the pool that is labeled, in percent."""
+    looks: dict[Strategy, tuple[str, Role, Shape, bool]] = {
+        "rounds": ("gandt", "human", "circle", False),
+        "scan": ("full scan", "gold", "square", True),
+        "nearest": ("nearest neighbor", "machine", "diamond", False),
+        "random": ("random", "unknown", "ring", False),
+    }
+    curves = []
+    for strategy, (name, color, shape, dashed) in looks.items():
+        mean = np.mean(found[strategy], axis=0)
+        points = tuple((100 * BATCH * at, float(value)) for at, value in enumerate(mean))
+        curves.append(Curve(name, points, color, shape, dashed))
+    chart = curve_chart(
+        curves,
+        title="Share of a rare class (1 %) that was found",
+        across="percent of the pool labeled",
+    )
+    return svg_file(chart)
 
 
 def scale(pool: Pool, sizes: Iterable[int], work: Path) -> list[str]:
@@ -261,6 +289,7 @@ def main() -> None:
     parser.add_argument("--tables", default="find,scale,automatic,unknown,stop")
     parser.add_argument("--redraws", type=int, default=2, help="of find and stop")
     parser.add_argument("--draws", type=int, default=20, help="of automatic labels")
+    parser.add_argument("--plots", type=Path, help="folder that pictures are written to")
     parser.add_argument("--sizes", default="10000,12000,100000,1000000")
     parser.add_argument("--model", default="efficientnet-lite0")
     parser.add_argument(
@@ -273,7 +302,7 @@ def main() -> None:
     pool = load_pool("clothing", options.data, options.work, options.model)
     sizes = [int(size) for size in options.sizes.split(",")]
     tables: dict[str, Callable[[], list[str]]] = {
-        "find": lambda: find(pool, options.redraws),
+        "find": lambda: find(pool, options.redraws, options.plots),
         "scale": lambda: scale(pool, sizes, options.work),
         "automatic": lambda: automatic(pool, options.draws),
         "unknown": lambda: unknown(pool),

@@ -7,7 +7,7 @@ import pytest
 from clustered_pools import clusters, stored, told, unit
 
 from gandt.active.autolabel import AutoOptions, audited, autolabel
-from gandt.active.labeled import Labeled
+from gandt.active.labeled import Labeled, Slice
 from gandt.errors import UsageError
 from gandt.index.arrays import ArrayStore
 
@@ -47,6 +47,18 @@ def test_only_certain_labels_prove_anything_and_all_of_them_teach() -> None:
     assert made.thresholds.cases <= 200
     every = autolabel(STORE, labeled, AutoOptions(certain=0.0, copies=False))
     assert len(every.rows) < len(made.rows)
+
+
+def test_uniform_draws_prove_what_labels_chosen_for_their_difficulty_cannot() -> None:
+    hard = np.setdiff1d(np.arange(len(TRUTH)), ROWS)[:100]
+    rows = np.concatenate([ROWS, hard])
+    spoiled = TRUTH.copy()
+    spoiled[hard] = (spoiled[hard] + 1) % 3  # as though the hundred were all unlike their class
+    slices = (Slice(ROWS, len(TRUTH), 0),)
+    assert autolabel(STORE, told(rows, spoiled, CLASSES), AutoOptions()).refused
+    made = autolabel(STORE, told(rows, spoiled, CLASSES, slices=slices), AutoOptions())
+    assert made.refused == ""
+    assert made.thresholds.cases <= 300
 
 
 def test_labels_that_nobody_can_learn_are_refused() -> None:

@@ -44,6 +44,8 @@ def test_later_labels_go_behind_and_an_image_asked_again_keeps_its_place() -> No
     assert both.answers.tolist() == [1, 4, 3]
     assert both.sought.tolist() == [0, -1, -1]
     assert both.slices == (drawn,)
+    assert both.drawn.tolist() == [False, False, True]
+    assert not first.drawn.any()
 
 
 def test_an_image_twice_is_refused() -> None:
