@@ -84,7 +84,7 @@ class Round:
     slice: Slice
     frontier: Frontier
     scored: float  # share of the live pool that was ever scored
-    estimates: tuple[ClassEstimate, ...]
+    estimates: tuple[ClassEstimate, ...]  # before it, of images neither labeled nor left out
     outlooks: tuple[ClassOutlook, ...]  # of the classes to find
     verdict: Verdict
     notes: tuple[str, ...]
@@ -195,7 +195,7 @@ def next_round(
         slice_,
         frontier,
         frontier.share(live),
-        class_estimates(labeled, live - len(np.setdiff1d(labeled.rows, store.dead))),
+        class_estimates(labeled, unlabeled),
         outlooks,
         verdict(outlooks, worth),
         tuple(notes),

@@ -63,7 +63,7 @@ def curve_chart(
         raise ValueError("A chart of curves needs at least one point, and only finite ones.")
     most_x = round_up(max(x for x, _ in points))
     most_y = 1.0 if shares else round_up(max(y for _, y in points))
-    names = max(text_width(curve.name, 11) for curve in curves) * 1.12 + 14
+    names = max(text_width(curve.name, 11) for curve in curves) * 1.2 + 20
     left, right = 44.0, width - names
     bottom = height - _BOTTOM
 
@@ -84,7 +84,7 @@ def curve_chart(
             Text(left - 6, y + 3.5, _number(most_y * step / 4, shares), "soft", _SMALL, "end"),
         )
         x, _ = place(most_x * step / 4, 0)
-        number = f"{most_x * step / 4:,.0f}"
+        number = _plain(most_x * step / 4)
         picture.add(Text(x, bottom + 15, number, "soft", _SMALL, "middle"))
     picture.add(Text((left + right) / 2, bottom + 31, across, "soft", _SMALL, "middle"))
     for curve in curves:
@@ -127,7 +127,11 @@ def round_up(value: float) -> float:
 
 
 def _number(value: float, share: bool) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if share else f"{value:,.0f}"
+    return f"{value:.2f}".rstrip("0").rstrip(".") if share else _plain(value)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}".rstrip("0")
 
 
 def _put_names(

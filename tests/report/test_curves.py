@@ -24,6 +24,15 @@ def test_points_are_where_the_axes_say() -> None:
     assert lines[1].y2 == pytest.approx(min(grid))
 
 
+def test_ticks_say_where_they_are() -> None:
+    chart = curve_chart([Curve("a", ((10, 1.0),), "ink")], title="", across="percent")
+    said = {mark.text for mark in chart.marks if isinstance(mark, Text)}
+    assert {"2.5", "5", "7.5", "10", "0.25"} <= said
+    counted = curve_chart([Curve("a", ((6000, 37.0),), "ink")], title="", across="", shares=False)
+    said = {mark.text for mark in counted.marks if isinstance(mark, Text)}
+    assert {"1,500", "6,000", "10", "40"} <= said
+
+
 def test_names_stand_apart_where_lines_end_together() -> None:
     picture = curve_chart([OURS, RANDOM], title="Found", across="labels")
     heights = [
