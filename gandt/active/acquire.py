@@ -1,8 +1,7 @@
 """What to label next, by goal: find a rare class, learn the most, or balance the classes.
 
-- `find`: the images that each class's probe ranks highest, the classes taking turns. Entropy is no
-  good for this: on 1 % classes of clothing it reaches .26 / .59 / .74 of the recall at 2 / 5 / 10 %
-  labeled where the likeliest positives reach .46 / .68 / .80 (the prototype's figures).
+- `find`: the images that each class's probe ranks highest, the classes taking turns. On 15 clothing
+  classes of 1 % that has found .60 / .77 / .87 with 2 / 5 / 10 % labeled, `learn` .48 / .77 / .87.
 - `learn`: uncertainty times diversity. Each pick has the highest product of its entropy and its
   distance to the nearest labeled or picked image, so that a batch is not one question asked often
   (Zhdanov, "Diverse mini-batch active learning", 2019, has the same trade by clustering).

@@ -35,7 +35,8 @@ from gandt.types import BoolArray, IntArray
 __all__ = ["ClassThreshold", "Thresholds", "choose_thresholds", "fewest_cases", "lower_bound"]
 
 _STEPS = 20  # the walk looks after each twentieth of the cases
-_START = 2  # and first after two of them: a lone mistake among the very first proves nothing
+_START = 3  # and first after three of them
+_SPARE = 2  # mistakes that the first look can bear where cases allow: one is often an accident
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +197,17 @@ class _Walk:
         """Numbers of cases at which the walk looks: by how many there are, not by what they are."""
         if cases < self.least:
             return []
-        first = max(self.least, cases * _START // _STEPS)
+        bearing = self.bearing(_SPARE)
+        first = max(self.least, min(bearing, cases // 2), cases * _START // _STEPS)
         step = max(1, cases // _STEPS)
         return [*range(first, cases, step), cases]
+
+    def bearing(self, mistakes: int) -> int:
+        """How many cases prove the target with so many mistakes among them; 124 with 2 at 95 %."""
+        count = self.least
+        while lower_bound(count - mistakes, count, self.confidence) < self.target:
+            count += 1
+        return count
 
     def why_not(self, top: Floats, right: BoolArray) -> str:
         """Why a walk did not get anywhere."""

@@ -50,10 +50,10 @@ def test_only_certain_labels_prove_anything_and_all_of_them_teach() -> None:
 
 
 def test_uniform_draws_prove_what_labels_chosen_for_their_difficulty_cannot() -> None:
-    hard = np.setdiff1d(np.arange(len(TRUTH)), ROWS)[:100]
+    hard = np.setdiff1d(np.arange(len(TRUTH)), ROWS)[:40]
     rows = np.concatenate([ROWS, hard])
     spoiled = TRUTH.copy()
-    spoiled[hard] = (spoiled[hard] + 1) % 3  # as though the hundred were all unlike their class
+    spoiled[hard] = (spoiled[hard] + 1) % 3  # as though all forty were unlike their class
     slices = (Slice(ROWS, len(TRUTH), 0),)
     assert autolabel(STORE, told(rows, spoiled, CLASSES), AutoOptions()).refused
     made = autolabel(STORE, told(rows, spoiled, CLASSES, slices=slices), AutoOptions())
