@@ -102,9 +102,9 @@ def serve(
     from gandt.serving.service.explore.app import explorer_app
     from gandt.serving.service.explore.engine import Engine
     from gandt.serving.service.explore.explorer import Explorer
-    from gandt.serving.service.explore.pool_map_data import PoolMap
+    from gandt.serving.service.explore.pictures.thumbnails import Thumbnails
+    from gandt.serving.service.explore.pool_map.data import PoolMap
     from gandt.serving.service.explore.starting import starting_seeds
-    from gandt.serving.service.explore.thumbnails import Thumbnails
     from gandt.serving.service.run import bind, is_loopback, own_names
     from gandt.serving.service.run import serve as run
 
@@ -122,7 +122,7 @@ def serve(
     engine = Engine(opened, lambda: load_model_of(opened, model, device), known=known)
     in_pool = len(engine.ids(list(known)))
     items = find_seeds(seeds or [])
-    cache = _cache_folder()
+    cache = storage.cache_folder()
     bound = bind(host, port, usual=PORT)
     access = Access.for_people(
         names or ([] if is_loopback(host) else [VISITOR]),
@@ -163,7 +163,7 @@ def _save_folder(path: str) -> Path:
     from pathlib import Path
 
     from gandt import storage
-    from gandt.serving.service.explore.file_set import finish_saves
+    from gandt.serving.service.explore.saving.file_set import finish_saves
 
     if storage.is_remote(path):
         raise UsageError(f"--save-to {path}: name a folder of this machine, or --no-save.")
@@ -174,15 +174,6 @@ def _save_folder(path: str) -> Path:
         raise UsageError(f"--save-to {path} may not be written to: name another, or --no-save.")
     finish_saves(folder)  # where the last one was killed while it saved
     return folder
-
-
-def _cache_folder() -> Path:
-    """Where thumbnails and maps are kept: beside the copies of indexes on S3."""
-    import os
-    from pathlib import Path
-
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "gandt"
 
 
 def _links(tokens: dict[str, str], named: bool, host: str, port: int) -> dict[str, str]:

@@ -58,10 +58,9 @@ class Working:
 
 def mirror_folder(uri: str) -> Path:
     """Where the copy of an index lies: `$XDG_CACHE_HOME/gandt/indexes/`, or below `~/.cache`."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = re.sub(r"[^\w.-]+", "-", uri.removeprefix(s3.PREFIX).rstrip("/"))[-60:].strip("-")
     digest = hashlib.sha256(uri.rstrip("/").encode()).hexdigest()[:12]
-    return cache / "gandt" / "indexes" / f"{name}-{digest}"
+    return storage.cache_folder() / "indexes" / f"{name}-{digest}"
 
 
 def mirror(uri: str) -> Path:

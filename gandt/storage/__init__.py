@@ -32,6 +32,7 @@ __all__ = [
     "ServiceFailure",
     "StoredObject",
     "atomic_path",
+    "cache_folder",
     "exists",
     "find",
     "is_folder",
@@ -46,6 +47,11 @@ __all__ = [
     "stat",
     "write_bytes",
 ]
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: `$XDG_CACHE_HOME/gandt`, or below `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gandt"
 
 
 def is_remote(uri: str | os.PathLike[str]) -> bool:

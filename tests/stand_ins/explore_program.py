@@ -17,9 +17,9 @@ from gandt.serving.service.explore.access import Access
 from gandt.serving.service.explore.app import explorer_app
 from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.explorer import Explorer
-from gandt.serving.service.explore.pool_map_data import PoolMap
+from gandt.serving.service.explore.pictures.thumbnails import Thumbnails
+from gandt.serving.service.explore.pool_map.data import PoolMap
 from gandt.serving.service.explore.starting import starting_seeds
-from gandt.serving.service.explore.thumbnails import Thumbnails
 from gandt.serving.service.run import bind, make_server
 from gandt.types import Embedder
 

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp
 
 from gandt._version import __version__
 from gandt.serving.service.explore.access import AccessCheck
-from gandt.serving.service.explore.document import describe, statuses
 from gandt.serving.service.explore.explorer import Explorer
-from gandt.serving.service.explore.faults import HANDLERS, Caught
 from gandt.serving.service.explore.metrics import Measured
-from gandt.serving.service.explore.models import MAX_BODY
-from gandt.serving.service.explore.replies import (
+from gandt.serving.service.explore.wire.document import describe, statuses
+from gandt.serving.service.explore.wire.faults import HANDLERS, Caught
+from gandt.serving.service.explore.wire.models import MAX_BODY
+from gandt.serving.service.explore.wire.replies import (
     Health,
     ImageOut,
     ImagesOut,
@@ -32,7 +32,7 @@ from gandt.serving.service.explore.replies import (
     SearchOut,
     SelectOut,
 )
-from gandt.serving.service.explore.sent import StrictRoute
+from gandt.serving.service.explore.wire.sent import StrictRoute
 from gandt.serving.service.guard import Guard
 
 __all__ = ["explorer_app"]

@@ -27,7 +27,10 @@ from gandt.serving.service.explore.access import Access
 from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.gate import Gate, TooLate
 from gandt.serving.service.explore.metrics import MEDIA_TYPE, Metrics
-from gandt.serving.service.explore.models import (
+from gandt.serving.service.explore.pictures.whole import open_picture
+from gandt.serving.service.explore.starting import StartingSeeds
+from gandt.serving.service.explore.warming import Warming
+from gandt.serving.service.explore.wire.models import (
     MAX_ID,
     Digits,
     FileQuery,
@@ -38,24 +41,21 @@ from gandt.serving.service.explore.models import (
     SelectRequest,
     ThumbnailQuery,
 )
-from gandt.serving.service.explore.pictures import open_picture
-from gandt.serving.service.explore.replies import (
+from gandt.serving.service.explore.wire.replies import (
     InfoOut,
     LimitsOut,
     MapOut,
     SaveFolder,
 )
-from gandt.serving.service.explore.sent import Bodies
-from gandt.serving.service.explore.starting import StartingSeeds
-from gandt.serving.service.explore.warming import Warming
+from gandt.serving.service.explore.wire.sent import Bodies
 from gandt.serving.service.explore.work import StillSaving, Work
 from gandt.serving.service.guard import nonce_of
 from gandt.serving.service.images import Chunks
 from gandt.serving.service.pages import asset, fill
 
 if TYPE_CHECKING:
-    from gandt.serving.service.explore.pool_map_data import PoolMap
-    from gandt.serving.service.explore.thumbnails import Thumbnails
+    from gandt.serving.service.explore.pictures.thumbnails import Thumbnails
+    from gandt.serving.service.explore.pool_map.data import PoolMap
 
 __all__ = ["Explorer"]
 

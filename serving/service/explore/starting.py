@@ -13,7 +13,7 @@ from functools import partial
 from gandt.pool.sources import read_item
 from gandt.selection.seeds import LabeledItem
 from gandt.serving.service.explore.engine import Engine
-from gandt.serving.service.explore.replies import RefOut
+from gandt.serving.service.explore.wire.replies import RefOut
 
 __all__ = ["StartingSeeds", "starting_seeds"]
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from gandt.errors import BadImage
 from gandt.selection.select import SelectOptions
-from gandt.serving.service.explore import save
 from gandt.serving.service.explore.engine import (
     UPLOAD,
     Chosen,
@@ -26,7 +25,8 @@ from gandt.serving.service.explore.engine import (
     UnusableRef,
 )
 from gandt.serving.service.explore.gate import TooLate
-from gandt.serving.service.explore.models import (
+from gandt.serving.service.explore.saving import save
+from gandt.serving.service.explore.wire.models import (
     MAX_BUDGET,
     MAX_COUNT,
     MAX_ID,
@@ -38,7 +38,7 @@ from gandt.serving.service.explore.models import (
     SearchRequest,
     SelectRequest,
 )
-from gandt.serving.service.explore.replies import (
+from gandt.serving.service.explore.wire.replies import (
     CandidateOut,
     Duplicate,
     FoundOut,
@@ -50,7 +50,7 @@ from gandt.serving.service.explore.replies import (
     SearchOut,
     SelectOut,
 )
-from gandt.serving.service.explore.sent import field_path
+from gandt.serving.service.explore.wire.sent import field_path
 from gandt.serving.service.images import NotShown
 
 __all__ = ["BadField", "StillSaving", "Work", "image_out"]

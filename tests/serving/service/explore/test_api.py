@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import gandt
 from gandt.index.folder import open_index
-from gandt.serving.service.explore.models import MAX_BUDGET, MAX_K, MAX_SEEDS
+from gandt.serving.service.explore.wire.models import MAX_BUDGET, MAX_K, MAX_SEEDS
 
 JSON = {"Content-Type": "application/json"}
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.errors import StorageError, UsageError
-from gandt.serving.service.explore.file_set import (
+from gandt.serving.service.explore.saving.file_set import (
     PARTS,
     FileExists,
     check_free,
@@ -368,7 +368,7 @@ def test_a_dead_process_holds_no_lock_and_a_living_one_does(tmp_path: Path) -> N
         "import sys, time\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path\n"
-        "from gandt.serving.service.explore.file_set import file_set\n"
+        "from gandt.serving.service.explore.saving.file_set import file_set\n"
         "with file_set(Path(sys.argv[1]), 'other') as staging:\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.serving.service.explore.gate import Busy, ClientGone, Gate, TooLate
-from gandt.serving.service.explore.models import MAX_BODY, MAX_IMAGE
-from gandt.serving.service.explore.sent import Bodies, field_path, read_json
+from gandt.serving.service.explore.wire.models import MAX_BODY, MAX_IMAGE
+from gandt.serving.service.explore.wire.sent import Bodies, field_path, read_json
 from gandt.types import FloatArray, Pixels
 
 # --------------------------------------------------------------------------------------- the gate

@@ -12,7 +12,7 @@ import pytest
 from pool_engine import engine_of, noise, picture, tar_of
 
 from gandt.serving.service.explore.engine import Engine, NoSuchImage
-from gandt.serving.service.explore.pictures import OpenPicture, open_picture
+from gandt.serving.service.explore.pictures.whole import OpenPicture, open_picture
 from gandt.serving.service.images import NotShown
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from gandt.errors import GandtError, UsageError
 from gandt.index.folder import open_index
 from gandt.report.pool_map import make_map
 from gandt.serving.service.explore.engine import Engine
-from gandt.serving.service.explore.map_files import load_map, map_name
-from gandt.serving.service.explore.map_process import MapFailed, make_apart
-from gandt.serving.service.explore.pool_map_data import MapNotReady, PoolMap
+from gandt.serving.service.explore.pool_map.data import MapNotReady, PoolMap
+from gandt.serving.service.explore.pool_map.files import load_map, map_name
+from gandt.serving.service.explore.pool_map.process import MapFailed, make_apart
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ SERVER = """
 import sys
 from pathlib import Path
 from gandt.index.folder import Index
-from gandt.serving.service.explore.map_process import make_apart
+from gandt.serving.service.explore.pool_map.process import make_apart
 import os
 folder = Path(sys.argv[1])
 index = Index(folder)

@@ -29,7 +29,7 @@ from gandt.pool.sources import open_pool
 from gandt.selection.seeds import find_seeds
 from gandt.selection.select import SelectOptions
 from gandt.serving.service.explore.engine import Engine, NoSuchImage, Ref, UnusableRef
-from gandt.serving.service.explore.save import FileExists, Saved, SaveRequest, save_round
+from gandt.serving.service.explore.saving.save import FileExists, Saved, SaveRequest, save_round
 from gandt.types import FloatArray, Pixels
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from PIL import Image
 from pool_engine import color_of, engine_of, noise, picture, tar_of
 
 from gandt.errors import UsageError
-from gandt.serving.service.explore.disk_cache import DiskCache
 from gandt.serving.service.explore.engine import Engine, NoSuchImage
-from gandt.serving.service.explore.thumbnails import SIZES, Thumbnails
+from gandt.serving.service.explore.pictures.disk_cache import DiskCache
+from gandt.serving.service.explore.pictures.thumbnails import SIZES, Thumbnails
 from gandt.serving.service.images import NotShown
 
 if TYPE_CHECKING:
@@ -369,7 +369,7 @@ def test_stray_files_of_killed_processes_go(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from gandt.serving.service.explore.disk_cache import DiskCache
+from gandt.serving.service.explore.pictures.disk_cache import DiskCache
 cache = DiskCache(Path(sys.argv[1]), 60_000)
 wrong = 0
 for turn in range(6):

@@ -19,8 +19,8 @@ from gandt.errors import GandtError, SeedError, UsageError
 from gandt.serving.service.explore.engine import NoSuchImage
 from gandt.serving.service.explore.gate import Busy, ClientGone, TooLate
 from gandt.serving.service.explore.metrics import named
-from gandt.serving.service.explore.pool_map_data import MapNotReady
-from gandt.serving.service.explore.sent import fault
+from gandt.serving.service.explore.pool_map.data import MapNotReady
+from gandt.serving.service.explore.wire.sent import fault
 from gandt.serving.service.explore.work import BadField, StillSaving
 from gandt.serving.service.images import NotShown
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from gandt.serving.service.explore.access import Access
-from gandt.serving.service.explore.replies import ErrorOut
+from gandt.serving.service.explore.wire.replies import ErrorOut
 
 __all__ = ["describe", "statuses"]
 

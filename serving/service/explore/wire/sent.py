@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from gandt.serving.service.explore.gate import Busy
-from gandt.serving.service.explore.models import MAX_BODY
+from gandt.serving.service.explore.wire.models import MAX_BODY
 from gandt.serving.service.guard import cut_short
 
 __all__ = ["Bodies", "StrictRoute", "fault", "field_path"]

@@ -21,11 +21,11 @@ from gandt import storage
 from gandt.errors import BadImage, UsageError
 from gandt.pool.containers import SNIFF, open_container
 from gandt.report.thumbnails import make_thumbnail
-from gandt.serving.service.explore.disk_cache import DiskCache
 from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.keyed import OneAtATime, Recent
-from gandt.serving.service.explore.originals import Original
-from gandt.serving.service.explore.pictures import originals_of
+from gandt.serving.service.explore.pictures.disk_cache import DiskCache
+from gandt.serving.service.explore.pictures.originals import Original
+from gandt.serving.service.explore.pictures.whole import originals_of
 from gandt.serving.service.images import NotShown
 
 __all__ = ["SIZES", "Thumbnails"]

@@ -29,15 +29,15 @@ from gandt.report.selection_table import write_selection_table
 from gandt.selection.seeds import embed_seeds
 from gandt.selection.select import SelectOptions, select_candidates
 from gandt.serving.service.explore.engine import Engine, Ref, UnusableRef
-from gandt.serving.service.explore.file_set import (
+from gandt.serving.service.explore.saving.commands import can_be_said, label_command, select_command
+from gandt.serving.service.explore.saving.file_set import (
     UPLOADS,
     BadName,
     FileExists,
     check_free,
     file_set,
 )
-from gandt.serving.service.explore.save_commands import can_be_said, label_command, select_command
-from gandt.serving.service.explore.saved_seeds import (
+from gandt.serving.service.explore.saving.seeds import (
     NamedSeeds,
     can_be_listed,
     name_seeds,

@@ -1,7 +1,7 @@
 """The map of the pool as the page gets it: made once, in the background, and kept on disk.
 
 The first question for it begins the work; until it is done the answer is that it is not ready.
-Below the cache folder it lies in `maps/`; see `map_files`. Colors come from the engine's known
+Below the cache folder it lies in `maps/`; see `files`. Colors come from the engine's known
 classes, when the server starts, and are no part of what is kept.
 """
 
@@ -22,8 +22,8 @@ from gandt.errors import GandtError, StorageError
 from gandt.report.pool_map import PoolMap as Placed
 from gandt.report.pool_map import check_method, make_map
 from gandt.serving.service.explore.engine import Engine
-from gandt.serving.service.explore.map_files import load_map, map_name, save_map
-from gandt.serving.service.explore.map_process import MapFailed, make_apart
+from gandt.serving.service.explore.pool_map.files import load_map, map_name, save_map
+from gandt.serving.service.explore.pool_map.process import MapFailed, make_apart
 
 __all__ = ["MapFailed", "MapNotReady", "PoolMap"]
 

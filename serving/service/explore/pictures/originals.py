@@ -21,9 +21,9 @@ import numpy as np
 from gandt import storage
 from gandt.errors import StorageError
 from gandt.pool import tar
-from gandt.serving.service.explore.disk_cache import DiskCache
 from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.keyed import OneAtATime, Recent
+from gandt.serving.service.explore.pictures.disk_cache import DiskCache
 from gandt.serving.service.images import MAX_BYTES, NotShown, open_regular, unreadable
 from gandt.storage import StoredObject
 

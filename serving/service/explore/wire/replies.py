@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from gandt.serving.service.explore.models import (
+from gandt.serving.service.explore.wire.models import (
     MAX_BODY,
     MAX_BUDGET,
     MAX_IMAGE,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from gandt.serving.service.explore.engine import Engine
-from gandt.serving.service.explore.originals import Originals
+from gandt.serving.service.explore.pictures.originals import Originals
 from gandt.serving.service.images import Chunks, NotShown, open_image
 
 __all__ = ["NotShown", "OpenPicture", "open_picture", "originals_of"]

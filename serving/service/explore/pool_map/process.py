@@ -17,7 +17,7 @@ from pathlib import Path
 from gandt.errors import GandtError
 from gandt.index.folder import Index
 from gandt.report.pool_map import make_map
-from gandt.serving.service.explore.map_files import save_map
+from gandt.serving.service.explore.pool_map.files import save_map
 
 __all__ = ["MapFailed", "make_apart"]
 

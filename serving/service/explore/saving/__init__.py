@@ -1,0 +1,1 @@
+"""What a person chose becomes the files that the commands read."""
