@@ -31,7 +31,6 @@ __all__ = [
     "Prepared",
     "Probe",
     "deal",
-    "fit_probe",
     "out_of_fold",
     "predict_from_index",
     "prepare",
@@ -69,49 +68,6 @@ class Probe:
                 f"predict an array of shape {vectors.shape}: embed with the model of the fit."
             )
         return logistic.softmax(np.asarray(vectors @ self.weights + self.bias, np.float64))
-
-
-def fit_probe(
-    vectors: FloatArray,
-    targets: npt.NDArray[np.floating[Any]],
-    classes: Sequence[str],
-    *,
-    weights: npt.NDArray[np.floating[Any]] | None = None,
-    strength: float | None = None,
-    folds: int = FOLDS,
-    seed: int = 0,
-) -> Probe:
-    """Fit a probe to soft labels.
-
-    Parameters
-    ----------
-    vectors
-        `(n, d)` unit rows, float32.
-    targets
-        `(n, k)` class probabilities, scaled to sum to 1; rows of NaN or zeros are unlabeled.
-    classes
-        The `k` names, in the order of the columns.
-    weights
-        `(n,)`, how much each row counts; default 1.
-    strength
-        Inverse of the L2 penalty; None finds the one under which held-out labels are likeliest.
-    folds, seed
-        Of that search.
-
-    Raises
-    ------
-    UsageError
-        Where shapes do not match, numbers are negative or infinite, or no row is labeled.
-    """
-    if len(classes) != targets.shape[-1]:
-        raise UsageError(f"{targets.shape[-1]} columns of targets need as many classes: {classes}.")
-    data = prepare(vectors, targets, weights)
-    if not data.labeled.any():
-        raise UsageError("No row has a label to fit a probe to: give targets that are not zero.")
-    if strength is None:
-        strength = _best_strength(data, folds, np.random.default_rng(seed))
-    solution = logistic.fit(data.rows[data.labeled], data.mass[data.labeled], strength)
-    return to_probe(data, solution, classes, strength)
 
 
 def to_probe(data: Prepared, solution: Floats, classes: Sequence[str], strength: float) -> Probe:

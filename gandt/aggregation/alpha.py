@@ -17,7 +17,7 @@ from typing import Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["nominal_alpha", "set_alpha", "task_agreement"]
+__all__ = ["nominal_alpha", "set_alpha"]
 
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
@@ -56,19 +56,6 @@ def nominal_alpha(start: Integers, label: Integers, classes: int) -> float:
     if by_chance <= 0:
         return float("nan")
     return 1 - (pairable - 1) * (pairable - agreeing) / by_chance
-
-
-def task_agreement(start: Integers, label: Integers, classes: int) -> Floats:
-    """Share of the pairs of answers to each task that are equal: (n,), NaN below two answers.
-
-    Joseph Fleiss, "Measuring nominal scale agreement among many raters", 1971, calls it P_i.
-    """
-    shares = []
-    for counts in _count_blocks(start, label, classes):
-        number = counts.sum(axis=1).astype(np.float64)
-        number[number < 2] = np.nan
-        shares.append((counts * (counts - 1)).sum(axis=1) / (number * (number - 1)))
-    return np.concatenate(shares) if shares else np.empty(0)
 
 
 def set_alpha(

@@ -12,6 +12,10 @@ from a job's label attribute (which must therefore not begin with `gandt-`) and 
 keys; hyphens and lower case are Ground Truth's own habit; none begins with `$`, which it refuses.
 Workers do not see them: the class is a machine's guess and would bias them.
 
+What else is to be known of every line, such as the number of a round, comes as `keys` and is passed
+through in the same way. Rounds have `gandt-round`, `gandt-labeled` and `gandt-unlabeled`, how many
+images of the pool were and were not labeled when the round was drawn.
+
 Known images (`Selection.gold`) stand among the candidates; they have `gandt-gold`, the label, in
 place of what the machine thought (`gandt-golds`, a list with null for the others, in tiled tasks).
 """
@@ -19,7 +23,7 @@ place of what the machine thought (`gandt-golds`, a list with null for the other
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -58,6 +62,8 @@ __all__ = [
 ]
 
 RESERVED_PREFIX = "gandt-"  # of our own keys in a line
+_CLASS, _RANK, _SCORE, _WHY = "gandt-class", "gandt-rank", "gandt-score", "gandt-why"
+_OWN_KEYS = frozenset({_CLASS, _RANK, _SCORE, _WHY, GOLD, POOL_URI})
 _SNIFF = 1 << 19  # bytes: more than the longest legal line takes
 
 
@@ -86,6 +92,7 @@ def write_manifest(
     uri_map: UriMap | None = None,
     examples: TaskExamples | None = None,
     tiles_key: bool = True,
+    keys: Mapping[str, object] | None = None,
 ) -> ManifestSummary:
     r"""Write a selection as the input manifest of a labeling job.
 
@@ -108,11 +115,14 @@ def write_manifest(
     tiles_key
         Whether tiled tasks also have their images as a list, for pages that run without a
         pre-annotation Lambda; left out where a line would grow too long.
+    keys
+        More keys of every line, with values that JSON can hold; their names begin with `gandt-`.
+        Tiled tasks have no place for them.
 
     Raises
     ------
     UsageError
-        Where `group_size` is less than 1.
+        Where `group_size` is less than 1, or a key has no place or another name.
     ManifestError
         Where the selection is empty, a task is too long even without examples, or a name cannot
         be written.
@@ -126,6 +136,8 @@ def write_manifest(
         )
     if group_size is not None and group_size < 1:
         raise UsageError(f"--group-size {group_size} leaves no image in a task: give 1 or more.")
+    more = dict(keys or {})
+    _check_keys(more, tiled=group_size is not None)
     rewriter = _Rewriter(uri_map or UriMap())
     candidates = [(pick, rewriter(pick.uri)) for pick in selection.candidates]
     gold = selection.gold or Gold((), 0.0)
@@ -133,7 +145,7 @@ def write_manifest(
     dropped: tuple[str, ...] = ()
     if group_size is None:
         labels = [known_label(image.labels, selection.classes, None) for image in gold.images]
-        lines = _image_lines(candidates, known, labels, gold)
+        lines = _image_lines(candidates, known, labels, gold, more)
         asked = len(known)
     else:
         shown = rewriter.examples(examples or TaskExamples())
@@ -171,6 +183,20 @@ def write_manifest(
         telling=tuple(reference for image, reference in known if tells(reference, image.labels)),
         tiles_key=group_size is not None and TILES in parse_line(lines[0].encode()).record,
     )
+
+
+def _check_keys(keys: Mapping[str, object], *, tiled: bool) -> None:
+    if tiled and keys:
+        raise UsageError(
+            f"tiled tasks cannot carry {', '.join(keys)}: write one image on a line, without "
+            "--group-size."
+        )
+    for name in keys:
+        if not name.startswith(RESERVED_PREFIX) or name in _OWN_KEYS:
+            raise UsageError(
+                f"{name} cannot be a further key of a manifest: take a name that begins with "
+                f"{RESERVED_PREFIX} and is not {', '.join(sorted(_OWN_KEYS))}."
+            )
 
 
 def _rng(gold: Gold) -> np.random.Generator:
@@ -219,21 +245,24 @@ def _image_lines(
     known: Sequence[tuple[KnownImage, str]],
     labels: Sequence[object],
     gold: Gold,
+    more: Mapping[str, object],
 ) -> list[str]:
-    lines = [_image_line(candidate, reference) for candidate, reference in candidates]
+    lines = [_image_line(candidate, reference, more) for candidate, reference in candidates]
     places = line_places(len(lines), len(known), _rng(gold))
     for place, (image, reference), label in zip(places, known, labels, strict=True):
-        lines.insert(place, _line({SOURCE_REF: reference, GOLD: label}, reference, image.uri))
+        record = {SOURCE_REF: reference, GOLD: label, **more}
+        lines.insert(place, _line(record, reference, image.uri))
     return lines
 
 
-def _image_line(candidate: Candidate, reference: str) -> str:
+def _image_line(candidate: Candidate, reference: str, more: Mapping[str, object]) -> str:
     record: dict[str, object] = {
         SOURCE_REF: reference,
-        "gandt-class": candidate.label,
-        "gandt-rank": int(candidate.rank),
-        "gandt-score": _short(candidate.score),
-        "gandt-why": candidate.why,
+        _CLASS: candidate.label,
+        _RANK: int(candidate.rank),
+        _SCORE: _short(candidate.score),
+        _WHY: candidate.why,
+        **more,
     }
     return _line(record, reference, candidate.uri)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gandt.active import logistic
 from gandt.active.folds import copy_groups, deal_folds
-from gandt.active.probe import fit_probe, out_of_fold, predict_from_index
+from gandt.active.probe import out_of_fold, predict_from_index, prepare, to_probe
 from gandt.errors import UsageError
 from gandt.selection.spaces import moments
 from gandt.types import FloatArray, IntArray
@@ -220,36 +220,22 @@ class TestOutOfFold:
 
 
 class TestProbe:
-    def test_it_predicts_new_images(self) -> None:
-        vectors, truth = clusters(400, spread=1.5)
-        probe = fit_probe(vectors[:100], one_hot(truth[:100], 3), ("a", "b", "c"))
-        assert probe.classes == ("a", "b", "c")
-        assert accuracy(probe.predict(vectors[100:]), truth[100:]) > 0.97
-
-    def test_clean_labels_get_a_looser_fit_than_noisy_ones(self) -> None:
-        vectors, truth = clusters(300, spread=1.5)
-        rng = np.random.default_rng(2)
-        noisy = np.where(rng.random(300) < 0.5, rng.integers(0, 3, 300), truth)
-        clean = fit_probe(vectors, one_hot(truth, 3), "abc")
-        assert clean.strength > fit_probe(vectors, one_hot(noisy, 3), "abc").strength
-
     def test_it_is_the_fit_in_principal_axes_written_in_the_vectors_own(self) -> None:
         """Folding mean and axes into weights and bias changes no prediction."""
         vectors, truth = clusters(150, spread=2.0)
-        probe = fit_probe(vectors, one_hot(truth, 3), "abc", strength=3.0)
+        data = prepare(vectors, one_hot(truth, 3), None)
+        probe = to_probe(data, logistic.fit(data.rows, data.mass, 3.0), "abc", 3.0)
+        assert probe.classes == ("a", "b", "c")
         space = moments(vectors)
         rows = ((vectors - space.mean) @ space.axes).astype(np.float64)
         rows /= np.sqrt(np.square(rows).sum() / len(rows))
         direct = logistic.predict(rows, logistic.fit(rows, one_hot(truth, 3), 3.0))
         assert probe.predict(vectors) == pytest.approx(direct, abs=1e-3)
 
-    def test_wrong_calls_are_told(self) -> None:
+    def test_it_predicts_only_vectors_of_its_own_length(self) -> None:
         vectors, truth = clusters(9)
-        with pytest.raises(UsageError, match="as many classes"):
-            fit_probe(vectors, one_hot(truth, 3), ("a", "b"))
-        with pytest.raises(UsageError, match="No row has a label"):
-            fit_probe(vectors, np.zeros((9, 3)), "abc")
-        probe = fit_probe(vectors, one_hot(truth, 3), "abc")
+        data = prepare(vectors, one_hot(truth, 3), None)
+        probe = to_probe(data, logistic.fit(data.rows, data.mass, 1.0), "abc", 1.0)
         with pytest.raises(UsageError, match="64 dimensions"):
             probe.predict(np.ones((2, 5), np.float32))
 

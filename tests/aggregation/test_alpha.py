@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.aggregation import alpha as module
-from gandt.aggregation.alpha import nominal_alpha, set_alpha, task_agreement
+from gandt.aggregation.alpha import nominal_alpha, set_alpha
 
 Arrays = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
@@ -91,13 +91,6 @@ def test_alpha_is_undefined_without_pairs_or_without_variety() -> None:
     assert math.isnan(nominal_alpha(np.array([0]), np.array([], np.int64), 0))
     assert math.isnan(set_alpha(one_each, np.array([0, 1]), np.eye(2, dtype=bool)))
     assert math.isnan(set_alpha(np.array([0]), np.array([], np.int64), np.zeros((0, 0), bool)))
-
-
-def test_agreement_of_a_task_is_the_share_of_equal_pairs() -> None:
-    start = np.array([0, 3, 4, 4, 8])
-    label = np.array([0, 0, 1, 1, 0, 0, 1, 1])
-    found = task_agreement(start, label, 2)
-    assert found.tolist() == pytest.approx([1 / 3, np.nan, np.nan, 1 / 3], nan_ok=True)
 
 
 @given(
