@@ -182,6 +182,45 @@ def accuracy(draws: int, limit: float) -> None:
             print(f"| {shown} | {' | '.join(cells)} | {spent:.2f} |", flush=True)
 
 
+# A class that is rare
+
+
+def rare_crowd(tasks: int, share: float, seed: int) -> tuple[Table, npt.NDArray[np.int64]]:
+    """Five workers, one of whom guesses, three answers a task; class 1 is rare."""
+    rng = np.random.default_rng([seed, tasks, round(1000 * share)])
+    truth = (rng.random(tasks) < share).astype(np.int64)
+    skill = np.append(np.clip(rng.normal(0.88, 0.04, 4), 0.6, 0.99), 0.5)
+    worker = np.concatenate([rng.permutation(5)[:3] for _ in range(tasks)])
+    task = np.repeat(np.arange(tasks), 3)
+    wrong = rng.random(len(task)) > skill[worker]
+    return {"task": task, "worker": worker, "label": truth[task] ^ wrong}, truth
+
+
+def rare(draws: int) -> None:
+    """Print what is right where hardly any task is of a class, as in rounds that look for it."""
+    warnings.simplefilter("ignore")
+    shares, sizes = (0.0, 0.02, 0.1), (60, 500)
+    cases = [(size, share) for size in sizes for share in shares]
+    print(f"\nAccuracy where class 1 is rare; mean of {draws} crowds\n")
+    print(f"| method | {' | '.join(f'{n} tasks, {share:.0%}' for n, share in cases)} |")
+    print(f"|---|{'---|' * len(cases)}")
+    solvers = {"gandt": ours, "crowd-kit": crowd_kit, "cleanlab": cleanlab}
+    peers = ("DawidSkene", "OneCoinDawidSkene", "GLAD", "MACE", "cleanlab")
+    methods = [("gandt", method) for method in ("auto", "majority")]
+    methods += [("cleanlab" if m == "cleanlab" else "crowd-kit", m) for m in peers]
+    for who, method in methods:
+        cells = []
+        for case in cases:
+            right = []
+            for seed in range(draws):
+                table, truth = rare_crowd(*case, seed)
+                shown, tasks = solvers[who](method, table, 2)
+                right.append(score(shown, truth[tasks])[0])
+            cells.append(f"{np.mean(right):.3f}")
+        shown_name = method if who == "cleanlab" else f"{who} {method}"
+        print(f"| {shown_name} | {' | '.join(cells)} |", flush=True)
+
+
 # Speed
 
 
@@ -332,7 +371,7 @@ def run_child(arguments: list[str]) -> None:
 def main() -> None:
     """Measure and print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parts = ("accuracy", "speed", "growth", "import")
+    parts = ("accuracy", "rare", "speed", "growth", "import")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--draws", type=int, default=5, help="random draws of 3 answers per task")
     parser.add_argument("--limit", type=float, default=90, help="seconds per method, set and draw")
@@ -346,6 +385,8 @@ def main() -> None:
     scale = 10 if options.quick else 1
     if "accuracy" in options.parts:
         accuracy(draws, limit)
+    if "rare" in options.parts:
+        rare(2 * draws)
     if "speed" in options.parts:
         who = ("gandt, arrays", "gandt, DataFrame", "crowd-kit")
         speed([(name, 1_000_000 // scale) for name in who], "Full Dawid-Skene", 600)

@@ -292,3 +292,22 @@ def test_priors_hold_where_answers_are_few() -> None:
         plain, held = ((fit.posterior.argmax(axis=1) == truth).mean() for fit in fits)
         gains.append(held - plain)
     assert np.mean(gains) > 0.03
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.1])
+def test_a_class_that_is_rare_or_absent_is_not_invented(share: float) -> None:
+    """As in rounds that looked for it and found little: no worse than the plain majority."""
+    rng = np.random.default_rng(round(100 * share))
+    skills = np.array([0.93, 0.9, 0.88, 0.85, 0.5])
+    right, majority = 0, 0
+    for _ in range(8):
+        truth = (rng.random(150) < share).astype(np.int64)
+        worker = np.concatenate([rng.permutation(5)[:3] for _ in truth])
+        task = np.repeat(np.arange(len(truth)), 3)
+        label = truth[task] ^ (rng.random(len(task)) > skills[worker])
+        data = encode({"task": task, "worker": worker, "label": label}, classes=["0", "1"])
+        votes = belief(data)
+        fit = dawid_skene(AnswerBlocks(data), votes)
+        right += int((fit.posterior.argmax(axis=1) == truth).sum())
+        majority += int((votes.argmax(axis=1) == truth).sum())
+    assert right >= majority
