@@ -1,14 +1,20 @@
-"""Count what the demo found, and how many of its labels are right, beside the plain majority."""
+"""Count what the demo found, how many labels are right, and what people had to look at."""
 
 import csv
 import json
 import sys
 from pathlib import Path
 
+NAMED = {"defect": "defect", "nominal": "Other"}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
 
 def main(folder: Path) -> None:
-    with (folder / "truth.csv").open() as file:
-        truth = {row["name"]: row["label"] for row in csv.DictReader(file)}
+    truth = {row["name"]: NAMED[row["label"]] for row in rows(folder / "truth.csv")}
     lines = (folder / "round1.manifest").read_text().splitlines()
     picked = [Path(json.loads(line)["source-ref"]).name for line in lines]
     found = sum(truth[name] == "defect" for name in picked)
@@ -16,14 +22,15 @@ def main(folder: Path) -> None:
     chance = len(picked) * defects / len(truth)
     print(f"{found} of the {defects} defects are among the {len(picked)} candidates.")
     print(f"Chance would give {chance:.1f}: that is {found / chance:.0f} times their share.")
-    with (folder / "round1" / "labels.csv").open() as file:
-        labels = list(csv.DictReader(file))
-    named = {"defect": "defect", "nominal": "Other"}
-    right = sum(row["label"] == named[truth[Path(row["task"]).name]] for row in labels)
-    sure = [row for row in labels if row["certain"] == "true"]
-    sure_right = sum(row["label"] == named[truth[Path(row["task"]).name]] for row in sure)
-    print(f"{right} of {len(labels)} labels are right; of the {len(sure)} certain, {sure_right}.")
-    for name in ("round1.html", "round1-report.html"):
+    for name, what in (
+        ("round1", "labels by people in the first round"),
+        ("round2", "labels by people in the second"),
+        ("auto", "automatic labels, those that people checked among them,"),
+    ):
+        labels = rows(folder / name / "labels.csv")
+        right = sum(row["label"] == truth[Path(row["task"]).name] for row in labels)
+        print(f"{right} of {len(labels)} {what} are right.")
+    for name in ("round1.html", "round1-report.html", "simulation/simulation.html"):
         print(f"Look at {folder.resolve() / name} in a browser.")
 
 

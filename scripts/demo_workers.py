@@ -1,12 +1,13 @@
 """Stand in for people: five simulated workers answer the demo's tasks, three to a task.
 
 Writes the output folder of a Ground Truth job, as the service lays it out. Four of the workers are
-right about nine times in ten; "eve" presses a key without looking, in two seconds.
+right about nine times in ten; "eve" presses a key without looking, in two seconds, until she is
+left out.
 """
 
+import argparse
 import csv
 import json
-import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -17,8 +18,9 @@ PER_TASK = 3
 CLASSES = ("defect", "Other")
 
 
-def main(manifest: Path, truth: Path, out: Path) -> None:
-    rng = np.random.default_rng(0)
+def main(manifest: Path, truth: Path, out: Path, without: list[str], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    workers = [name for name in WORKERS if name not in without]
     with truth.open(newline="") as file:
         defects = {row["name"] for row in csv.DictReader(file) if row["label"] == "defect"}
     lines = manifest.read_text().splitlines()
@@ -27,7 +29,7 @@ def main(manifest: Path, truth: Path, out: Path) -> None:
         name = json.loads(line)["source-ref"].rpartition("/")[2]
         right, wrong = CLASSES if name in defects else CLASSES[::-1]
         answers = []
-        for worker in sorted(rng.permutation(list(WORKERS))[:PER_TASK]):
+        for worker in sorted(rng.permutation(workers)[:PER_TASK]):
             label = right if rng.random() < WORKERS[worker] else wrong
             seconds = 2.0 if worker == "eve" else round(float(rng.gamma(9, 1.0)), 1)
             clock += timedelta(seconds=seconds)
@@ -50,8 +52,13 @@ def main(manifest: Path, truth: Path, out: Path) -> None:
     ):
         (out / path).parent.mkdir(parents=True)
         (out / path).write_text(text)
-    print(f"{out}: {len(lines) * PER_TASK} answers of {len(WORKERS)} simulated workers")
+    print(f"{out}: {len(lines) * PER_TASK} answers of {len(workers)} simulated workers")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    for name in ("manifest", "truth", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--without", action="append", default=[], help="a worker who is not asked")
+    parser.add_argument("--seed", type=int, default=0)
+    main(**vars(parser.parse_args()))

@@ -32,6 +32,7 @@ from gandt.errors import UsageError
 from gandt.types import BoolArray, FloatArray, IntArray, VectorStore
 
 __all__ = [
+    "ENOUGH_DRAWN",
     "Audited",
     "AutoLabels",
     "AutoOptions",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 _BLOCK = 8192
-_ENOUGH_DRAWN = 200  # uniform draws that can prove thresholds by themselves
+ENOUGH_DRAWN = 200  # uniform draws that can prove thresholds by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +139,18 @@ class Audited:
         )
         return (
             f"{self.right:,} of {self.checked:,} checked automatic labels are right "
-            f"({self.low:.1%} to {self.high:.1%}, 95 % interval); {target:.0%} was promised: "
+            f"({self.low:.1%} to {self.high:.1%}, 95% interval); {target:.0%} was promised: "
             f"{stands}."
         )
 
 
-def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -> Labeler:
+def learn_labeler(
+    vectors: FloatArray,
+    labeled: Labeled,
+    options: AutoOptions,
+    *,
+    checked: IntArray | None = None,
+) -> Labeler:
     """Learn probes, thresholds and guard from labeled images.
 
     An image in which no class is seen is a case that no class is right for, and still counts as
@@ -153,6 +160,9 @@ def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -
     ----------
     vectors
         `(m, d)` unit rows of the labeled images, in their order.
+    checked
+        Rows whose labels checked automatic ones. They teach and prove nothing: the probe had chosen
+        them because it was sure.
 
     Raises
     ------
@@ -164,8 +174,10 @@ def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -
     probes = cross_fit(vectors, labeled.probabilities, labeled.classes, seed=options.random_seed)
     # A label of no class has no confidence, but that the probe names one is a mistake all the same.
     sure = (labeled.confidence >= options.certain) | (labeled.codes < 0)
+    if checked is not None:
+        sure &= ~np.isin(labeled.rows, checked)
     drawn = sure & labeled.drawn
-    if drawn.sum() >= _ENOUGH_DRAWN:
+    if drawn.sum() >= ENOUGH_DRAWN:
         sure = drawn
     thresholds = choose_thresholds(
         probes.out_of_fold[sure],
@@ -180,7 +192,12 @@ def learn_labeler(vectors: FloatArray, labeled: Labeled, options: AutoOptions) -
 
 
 def autolabel(
-    store: VectorStore, labeled: Labeled, options: AutoOptions, *, left_out: IntArray | None = None
+    store: VectorStore,
+    labeled: Labeled,
+    options: AutoOptions,
+    *,
+    left_out: IntArray | None = None,
+    checked: IntArray | None = None,
 ) -> AutoLabels:
     """Label what of a pool may be labeled automatically.
 
@@ -188,6 +205,8 @@ def autolabel(
     ----------
     left_out
         Rows that get no label and are not left to people either, such as rejected ones.
+    checked
+        See `learn_labeler`.
 
     Raises
     ------
@@ -195,7 +214,7 @@ def autolabel(
         No image is labeled.
     """
     known = store.take(labeled.rows)
-    labeler = learn_labeler(known, labeled, options)
+    labeler = learn_labeler(known, labeled, options, checked=checked)
     closed = np.union1d(labeled.rows, store.dead)
     if left_out is not None:
         closed = np.union1d(closed, left_out)

@@ -14,7 +14,6 @@ or a centered cosine of at least 0.95.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,8 +77,6 @@ def inherit(
     labeled: FloatArray,
     mean: FloatArray,
     *,
-    sha256: Sequence[str] = (),
-    labeled_sha256: Sequence[str] = (),
     threshold: float = THRESHOLD,
 ) -> IntArray:
     """Find for each image the labeled one that it is a copy of; `(n,)` places, -1 where none.
@@ -90,8 +87,6 @@ def inherit(
         `(n, d)` and `(m, d)` unit rows.
     mean
         `(d,)` of the pool.
-    sha256, labeled_sha256
-        Of their bytes, "" where unknown; empty: all unknown. Equal bytes come before near vectors.
     threshold
         Centered cosine from which two images are copies.
     """
@@ -103,9 +98,6 @@ def inherit(
             best = cosines.argmax(axis=1)
             near = cosines[np.arange(len(best)), best] >= threshold
             found[start : start + _BLOCK] = np.where(near, best, -1)
-    place = {value: at for at, value in reversed(list(enumerate(labeled_sha256))) if value}
-    for number, value in enumerate(sha256):
-        found[number] = place.get(value, int(found[number])) if value else found[number]
     return found
 
 

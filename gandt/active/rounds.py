@@ -177,7 +177,9 @@ def next_round(
         notes.append(f"{len(picks):,} of {wanted:,} wanted: all others are near-copies.")
     chosen = _with_again(picks, rows, choices, labeled, fit, options, worker_accuracy)
     left = expected_left(store, frontier, fit, closed, options.random_seed)
-    outlooks = tuple(outlook(labeled, code, float(left[code])) for code in targets.tolist())
+    outlooks = tuple(
+        outlook(labeled, code, float(left[code]), unlabeled) for code in targets.tolist()
+    )
     of_slice = fit.predict(store.take(slice_.rows)) if len(slice_.rows) else chosen[4][:0]
     expected = np.concatenate([chosen[4], of_slice])
     worth = None

@@ -9,7 +9,7 @@ seed give the same history.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -71,10 +71,13 @@ class SimOptions:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.workers and self.answers > self.workers:
             raise UsageError(
-                f"{self.answers} answers per image need as many workers; there are {self.workers}."
+                f"{self.answers} answers per image need as many workers, and there are "
+                f"{self.workers}: take more workers, or fewer answers."
             )
         if not 0 < self.worker_accuracy <= 1:
-            raise UsageError(f"worker_accuracy is {self.worker_accuracy:g}; give a share up to 1.")
+            raise UsageError(
+                f"worker_accuracy is {self.worker_accuracy:g}; it is a share above 0 and up to 1."
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +105,8 @@ def simulate(
     truth: IntArray,
     classes: Sequence[str],
     options: SimOptions,
+    *,
+    on_round: Callable[[Played], None] = lambda played: None,
 ) -> tuple[Played, ...]:
     """Play rounds on a pool.
 
@@ -113,6 +118,8 @@ def simulate(
         `(rows,)` the class of each row as a column; -1 is none of the classes.
     classes
         The `k` names.
+    on_round
+        Called after each round, and first with the state that the seeds alone give.
 
     Raises
     ------
@@ -123,12 +130,14 @@ def simulate(
         raise UsageError(f"{store.rows:,} images need as many true classes, not {len(truth):,}.")
     game = _Game(store, search, np.asarray(truth, np.int64), tuple(classes), options)
     history = [game.record(0, 0.0, False)]
+    on_round(history[0])
     for number in range(1, options.rounds + 1):
         if not len(game.open_rows()):
             break
         started = time.perf_counter()
         stop = game.choose_and_label(number)
         history.append(game.record(number, game.chosen_at - started, stop))
+        on_round(history[-1])
         if stop and options.until_stop:
             break
     return tuple(history)

@@ -7,7 +7,7 @@
   place of 10 it would have held in 9. Before the 60th miss it is far too high, since the labels
   hold more of the class than the pool. It is measured, not proven, and is shown as an estimate.
 - *Limit*: only a uniform draw without a hit bounds what is left whatever the probe missed: 200,
-  400 or 600 such labels say at most 1.5, 0.75 or 0.5 % of the unlabeled images (95 %).
+  400 or 600 such labels say at most 1.5, 0.75 or 0.5 % of the unlabeled images (95%).
 
 Whether another round pays is a fourth question, answered by its price and what a find is worth.
 """
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 DRY_RUN = 60  # chosen labels in a row without a hit
+SURE = 0.8  # confidence from which a label of the class counts as a hit
 _SAFETY = 2.0  # times the sum of probabilities
 
 
@@ -70,11 +71,11 @@ class ClassOutlook:
         if self.audited:
             said.append(
                 f"{self.name}: {self.audited:,} uniform draws limit what is left to "
-                f"{self.limit:.2%} of the unlabeled images (95 %)."
+                f"{self.limit:.2%} of the unlabeled images (95%)."
             )
         else:
             said.append(
-                f"{self.name}: no uniform draw limits what is left; an assumption-free “90 % "
+                f"{self.name}: no uniform draw limits what is left; an assumption-free “90% "
                 "found” for a rare class needs thousands of labels."
             )
         return tuple(said)
@@ -103,12 +104,20 @@ class Verdict:
 
 
 def dry_run(labeled: Labeled, code: int) -> int:
-    """Count the latest labels that were chosen to find a class, back to the last that is of it."""
-    hits = (labeled.codes == code)[labeled.sought == code]
+    """Count the latest labels that were chosen to find a class, back to the last that is of it.
+
+    A label of the class that people are not sure of is neither: three answers of people who err
+    now and then name a rare class by mistake again and again, and would never let a search end.
+    """
+    sought = labeled.sought == code
+    hits = (labeled.codes == code)[sought]
+    hits = hits[~hits | (labeled.confidence[sought] >= SURE)]
     return int(np.argmax(hits[::-1])) if hits.any() else len(hits)
 
 
-def outlook(labeled: Labeled, code: int, expected_left: float) -> ClassOutlook:
+def outlook(
+    labeled: Labeled, code: int, expected_left: float, unlabeled: float = float("inf")
+) -> ClassOutlook:
     """Put together how the search for a class stands.
 
     The limit is that of all uniform draws with all their hits, exact for the time of the first
@@ -118,6 +127,8 @@ def outlook(labeled: Labeled, code: int, expected_left: float) -> ClassOutlook:
     ----------
     expected_left
         Sum over the unlabeled images of their cross-fitted probability of the class.
+    unlabeled
+        Images that are left: no more can be of the class.
     """
     draws = draws_of(labeled, code)
     drawn, hits = sum(draw.drawn for draw in draws), sum(draw.hits for draw in draws)
@@ -125,7 +136,7 @@ def outlook(labeled: Labeled, code: int, expected_left: float) -> ClassOutlook:
         labeled.classes[code],
         dry_run(labeled, code),
         expected_left,
-        _SAFETY * expected_left,
+        min(_SAFETY * expected_left, unlabeled),
         drawn,
         upper_share(drawn, hits) if drawn else 1.0,
     )

@@ -16,6 +16,7 @@ import typer
 
 from gandt._version import __version__
 from gandt.cli.aggregate import AGGREGATE_EXAMPLE, aggregate
+from gandt.cli.autolabel import AUTOLABEL_EXAMPLE, autolabel
 from gandt.cli.embed import EMBED_EXAMPLE, embed
 from gandt.cli.inspect import INFO_EXAMPLE, VALIDATE_EXAMPLE, info, validate
 from gandt.cli.jobs import (
@@ -31,9 +32,11 @@ from gandt.cli.jobs import (
 from gandt.cli.label import LABEL_EXAMPLE, label
 from gandt.cli.launch import LAUNCH_EXAMPLE, launch
 from gandt.cli.manifest import MANIFEST_EXAMPLE, manifest
+from gandt.cli.next import NEXT_EXAMPLE, next_
 from gandt.cli.report import REPORT_EXAMPLE, report
 from gandt.cli.select import SELECT_EXAMPLE, select
 from gandt.cli.serve import SERVE_EXAMPLE, serve
+from gandt.cli.simulate import SIMULATE_EXAMPLE, simulate
 from gandt.cli.teams import teams
 from gandt.cli.template import template
 from gandt.errors import GandtError
@@ -73,7 +76,9 @@ def _program(
 
         gandt label --out answers/
 
-        gandt aggregate answers/
+        gandt aggregate answers/ --out round1/
+
+        gandt next --labels round1/ --seeds seeds/
     """
     if debug:
         os.environ["GANDT_DEBUG"] = "1"
@@ -109,11 +114,17 @@ for _command, _example in (
     (fetch, FETCH_EXAMPLE),
     (aggregate, AGGREGATE_EXAMPLE),
     (report, REPORT_EXAMPLE),
+    (next_, NEXT_EXAMPLE),
+    (autolabel, AUTOLABEL_EXAMPLE),
+    (simulate, SIMULATE_EXAMPLE),
     (info, INFO_EXAMPLE),
     (validate, VALIDATE_EXAMPLE),
 ):
     # \b keeps the lines as they are, so that an example can be copied.
-    app.command(epilog=f"\b\nExample:\n  {_example}")(_interruptible(_command))
+    app.command(
+        _command.__name__.strip("_"),  # `next` is a name of Python's own
+        epilog=f"\b\nExample:\n  {_example}",
+    )(_interruptible(_command))
 
 app.add_typer(teams)
 app.add_typer(template)

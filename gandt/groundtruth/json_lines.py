@@ -29,6 +29,7 @@ __all__ = [
     "SOURCE_REF",
     "TILES",
     "UTF8_BOM",
+    "WHY",
     "ParsedLine",
     "StrictJson",
     "decode_tiles",
@@ -50,6 +51,7 @@ _TILE_KEYS = (SOURCE_REF, "index")
 POOL_URI = "gandt-pool-uri"  # our own key: the image's name in the pool, where it was rewritten
 POOL_URIS = "gandt-pool-uris"  # the same for a tiled task: a list, in the order of its images
 GOLD = "gandt-gold"  # the known label of a planted image; of several classes a list
+WHY = "gandt-why"  # the rule or the goal that chose an image
 GOLDS = "gandt-golds"  # the same for a tiled task: a list in the order of its images, null for none
 TILES = "tiles"  # what `source` holds as a list, for pages without a pre-annotation Lambda
 NONE_OF_THE_ABOVE = "None of the above"  # the choice, in a tiled task, for images of no class

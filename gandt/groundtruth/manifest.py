@@ -41,6 +41,7 @@ from gandt.groundtruth.json_lines import (
     SOURCE_REF,
     TILES,
     UTF8_BOM,
+    WHY,
     dump,
     fits,
     image_uris,
@@ -62,8 +63,8 @@ __all__ = [
 ]
 
 RESERVED_PREFIX = "gandt-"  # of our own keys in a line
-_CLASS, _RANK, _SCORE, _WHY = "gandt-class", "gandt-rank", "gandt-score", "gandt-why"
-_OWN_KEYS = frozenset({_CLASS, _RANK, _SCORE, _WHY, GOLD, POOL_URI})
+_CLASS, _RANK, _SCORE = "gandt-class", "gandt-rank", "gandt-score"
+_OWN_KEYS = frozenset({_CLASS, _RANK, _SCORE, WHY, GOLD, POOL_URI})
 _SNIFF = 1 << 19  # bytes: more than the longest legal line takes
 
 
@@ -261,7 +262,7 @@ def _image_line(candidate: Candidate, reference: str, more: Mapping[str, object]
         _CLASS: candidate.label,
         _RANK: int(candidate.rank),
         _SCORE: _short(candidate.score),
-        _WHY: candidate.why,
+        WHY: candidate.why,
         **more,
     }
     return _line(record, reference, candidate.uri)

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from gandt import storage
 from gandt.errors import GandtError
 from gandt.report.contact_sheet_parts import (
-    EXPLORE,
+    AT_RANDOM,
+    BESIDE,
     Anchors,
     Pictures,
     card,
@@ -200,7 +201,7 @@ def _class_section(
         '<div class="head"><div>',
         f'<h2 id="name-{place}">{safe(name)}</h2>',
         f"<p>{_counts(candidates)}</p></div>",
-        _curve([c.similarity for c in candidates if c.why != EXPLORE]),
+        _curve([c.similarity for c in candidates if c.why not in BESIDE]),
         "</div>",
         seed_strip(name, seeds, seed_pictures, anchors),
     ]
@@ -233,7 +234,7 @@ def _counts(candidates: Sequence[Candidate]) -> str:
     if not candidates:
         return "no candidates"
     parts = [plural(len(candidates), "candidate")]
-    explored = sum(c.why == EXPLORE for c in candidates)
+    explored = sum(c.why in AT_RANDOM for c in candidates)
     if explored:
         parts.append(f"{explored:,} of them at random, to explore")
     copies = sum(len(c.duplicates) for c in candidates)

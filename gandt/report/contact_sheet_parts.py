@@ -14,7 +14,8 @@ from gandt.report.thumbnails import Thumbnail, make_thumbnail
 from gandt.types import Candidate, SeedSet, Selection
 
 __all__ = [
-    "EXPLORE",
+    "AT_RANDOM",
+    "BESIDE",
     "Anchors",
     "Pictures",
     "card",
@@ -27,7 +28,9 @@ __all__ = [
     "seed_strip",
 ]
 
-EXPLORE = "explore"  # `Candidate.why` of the images drawn at random
+AT_RANDOM = ("explore", "uniform")  # `Candidate.why` of the images drawn at random
+BESIDE = (*AT_RANDOM, "again")  # of those that stand beside the ranking
+_BADGES = (*BESIDE, "learn", "balance")  # of those that need not look like their class
 _SEEDS_SHOWN = 12  # of a class; the others are folded away
 _INSET_SIDE = 64  # pixels, of the seed in the corner of a candidate
 
@@ -108,7 +111,7 @@ def _seed(number: int, uri: str, picture: Thumbnail | str | None, anchor: str) -
 
 def card(candidate: Candidate, picture: Thumbnail | str, anchors: Anchors) -> str:
     """Show one candidate: picture, rank, score, similarity, its seed, its copies."""
-    explore = candidate.why == EXPLORE
+    badge = candidate.why if candidate.why in _BADGES else ""
     anchor = anchors.get((candidate.label, candidate.seed))
     like = prompt = ""
     if anchor and is_image_uri(candidate.seed):
@@ -124,10 +127,10 @@ def card(candidate: Candidate, picture: Thumbnail | str, anchors: Anchors) -> st
     if isinstance(picture, Thumbnail):
         tip += f"\n{picture.full_width} by {picture.full_height} pixels"
     rows = [
-        f'<li class="card{" explore" if explore else ""}">',
+        f'<li class="card{" badged" if badge else ""}">',
         f'<div class="picture" title="{safe(tip)}">{_image(picture, _name(candidate.uri))}',
         f'<span class="rank">{candidate.rank:,}</span>',
-        '<span class="badge">explore</span>' if explore else "",
+        f'<span class="badge">{badge}</span>' if badge else "",
         f"{like}</div>",
         '<div class="words">',
         f'<span class="numbers"><b title="score">{number_text(candidate.score)}</b>',

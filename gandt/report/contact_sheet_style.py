@@ -96,7 +96,7 @@ summary { cursor: pointer; color: var(--accent); }
   grid-template-columns: repeat(auto-fill, minmax(min(142px, 46%), 1fr)); }
 .card { display: flex; flex-direction: column; min-width: 0; background: var(--card);
   border: 1px solid var(--line); border-radius: 12px; overflow: hidden; box-shadow: var(--shade); }
-.card.explore { border-color: var(--explore); border-style: dashed; }
+.card.badged { border-color: var(--explore); border-style: dashed; }
 .picture { position: relative; aspect-ratio: 1; background: var(--mat); }
 .picture > img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
 .badge { position: absolute; right: 5px; top: 5px; padding: 0 8px; border-radius: 99px;

@@ -1,1 +1,1 @@
-"""Rounds in files: labels of earlier rounds in; the next manifest, automatic labels, a rehearsal out."""
+"""Rounds in files: labels so far in; the next manifest, automatic labels, a rehearsal out."""

@@ -94,6 +94,17 @@ def test_copies_have_the_label_of_their_original_whatever_the_probe_says() -> No
     assert not len(autolabel(store, few, AutoOptions(copies=False)).rows)
 
 
+def test_labels_that_checked_automatic_ones_teach_and_prove_nothing() -> None:
+    labeled = told(ROWS, TRUTH, CLASSES)
+    made = autolabel(STORE, labeled, AutoOptions())
+    easy = autolabel(STORE, labeled, AutoOptions(), checked=ROWS[60:])
+    assert easy.thresholds.cases < made.thresholds.cases
+    assert sum(each.cases for each in easy.thresholds.classes) <= 60
+    none = autolabel(STORE, labeled, AutoOptions(), checked=ROWS)
+    assert none.refused
+    assert not len(none.rows)
+
+
 def test_the_audit_is_a_uniform_sample_of_the_probes_labels() -> None:
     labeled = told(ROWS, TRUTH, CLASSES)
     made = autolabel(STORE, labeled, AutoOptions(audit=40))

@@ -55,19 +55,6 @@ def test_copies_have_the_label_of_the_nearest() -> None:
     assert found.tolist() == [4, 9, -1, -1, -1, -1, -1]
 
 
-def test_equal_bytes_are_copies_whatever_the_vectors_say() -> None:
-    labeled, _ = clusters((3,), seed=3)
-    others, _ = clusters((3,), seed=8)
-    found = inherit(
-        others,
-        labeled,
-        labeled.mean(axis=0),
-        sha256=("a", "", "b"),
-        labeled_sha256=("b", "", "a"),
-    )
-    assert found.tolist() == [2, -1, 0]
-
-
 def test_nothing_labeled_has_no_copies() -> None:
     vectors, _ = clusters((3,))
     assert inherit(vectors, vectors[:0], vectors[0]).tolist() == [-1, -1, -1]

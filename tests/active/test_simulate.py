@@ -41,6 +41,12 @@ def test_the_history_counts_what_was_spent_and_found() -> None:
     assert history[-1].found[0] == round(recalls[-1] * 35)
 
 
+def test_each_round_is_told_when_it_is_over() -> None:
+    told = []
+    history = simulate(STORE, SEARCH, TRUTH, CLASSES, PLAIN, on_round=told.append)
+    assert tuple(told) == history
+
+
 def test_the_same_seed_plays_the_same_game() -> None:
     options = {"workers": 4, "answers": 2, "rounds": 2}
     one, two, other = play(**options), play(**options), play(random_seed=3, **options)
@@ -91,7 +97,8 @@ def test_a_pool_can_be_labeled_to_its_end() -> None:
         ({"strategy": "luck"}, "choose one of"),
         ({"rounds": 0}, "at least 1"),
         ({"workers": 2, "answers": 3}, "as many workers"),
-        ({"worker_accuracy": 1.2}, "share up to 1"),
+        ({"worker_accuracy": 1.2}, "above 0 and up to 1"),
+        ({"worker_accuracy": 0.0}, "above 0 and up to 1"),
         ({"seeds": 99}, "fewer than the 99 seeds"),
         ({"targets": ("bear",)}, "no class 'bear'"),
     ],

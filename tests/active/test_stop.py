@@ -27,6 +27,13 @@ def test_only_labels_chosen_for_the_class_count() -> None:
     assert dry_run(history("", ""), 0) == 0
 
 
+def test_an_unsure_label_of_the_class_is_neither_a_hit_nor_a_miss() -> None:
+    labeled = history("x...x..", "sssssss")
+    for confidence, run in ((0.79, 5), (0.8, 2)):
+        labeled.probabilities[4] = confidence, 1 - confidence
+        assert dry_run(labeled, 0) == run
+
+
 def test_sixty_misses_in_a_row_say_stop_and_fifty_nine_do_not() -> None:
     for misses, stop in ((DRY_RUN - 1, False), (DRY_RUN, True)):
         labeled = history("x" + "." * misses, "s" * (misses + 1))
@@ -45,6 +52,7 @@ def test_the_estimate_is_doubled_and_called_an_estimate() -> None:
     found = outlook(history("x", "s"), 0, 4.2)
     assert found.upper_left == pytest.approx(8.4)
     assert any("an estimated 8 are left at most" in said for said in found.sentences())
+    assert outlook(history("x", "s"), 0, 4.2, unlabeled=6).upper_left == 6
 
 
 def test_without_draws_nothing_is_limited() -> None:

@@ -14,7 +14,18 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 COMMANDS = (
     *("embed", "select", "serve", "manifest", "label", "launch", "status", "wait", "stop"),
-    *("fetch", "aggregate", "report", "info", "validate", "teams", "template"),
+    *(
+        "fetch",
+        "aggregate",
+        "report",
+        "next",
+        "autolabel",
+        "simulate",
+        "info",
+        "validate",
+        "teams",
+        "template",
+    ),
 )
 HEAVY = (
     *("torch", "numpy", "faiss", "pyarrow", "scipy", "PIL", "boto3", "rich", "open_clip", "timm"),

@@ -145,7 +145,7 @@ class TestContent:
 
     def test_images_drawn_at_random_are_marked(self, write: Write) -> None:
         page, _, _ = write()
-        assert len(page.of_class("explore")) == len(page.of_class("badge")) == 1
+        assert len(page.of_class("badged")) == len(page.of_class("badge")) == 1
         assert "1 of them at random, to explore" in page.text
 
     def test_a_candidate_leads_to_the_seed_it_resembles(self, write: Write) -> None:

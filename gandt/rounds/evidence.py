@@ -1,0 +1,303 @@
+"""Labels by row of an index: evidence put together, and uniform draws found again.
+
+Order counts, for estimates rest on what was labeled before each uniform draw: seeds first, then
+files without the number of a round in the order given, then rounds by their number. People's checks
+of automatic labels have no round; they stand before the first one that counted them. An image that
+was asked again (`again`) has more evidence than before: probabilities are multiplied, answers add
+up. Of any other image that several files name the later label counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gandt.active.labeled import Labeled, Slice
+from gandt.active.logistic import Floats
+from gandt.errors import UsageError
+from gandt.index.folder import Index
+from gandt.rounds.labels import Asked, LabelFile, LabelRow
+from gandt.types import IntArray
+
+__all__ = ["Evidence", "live_rows", "number_of"]
+
+_UNNUMBERED, _SEEDS = 0, -1  # in place of the number of a round, and of a file
+_AGAIN, _UNIFORM, _AUDIT = "again", "uniform", "audit"
+
+_Told = tuple[str, float, int]  # label, confidence, answers
+_Place = tuple[int, int, LabelRow]  # row of the index, number of the file, what it says
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What is known of one image: `before` the last round that asked about it, and `now`."""
+
+    file: int
+    round: int
+    sought: str
+    before: list[_Told]
+    now: list[_Told]
+
+
+class Evidence:
+    """Labels by row of the index, in the order in which the rows were first labeled.
+
+    Parameters
+    ----------
+    accuracy
+        Mean share of right answers of the workers: the confidence of labels that have none.
+    """
+
+    def __init__(self, index: Index, accuracy: float) -> None:
+        self.index = index
+        self.accuracy = accuracy
+        self.notes: list[str] = []
+        self.last_round = 0  # the highest number of a round; files without one count as round 1
+        self._entries: dict[int, _Entry] = {}
+        self._automatic: set[int] = set()
+        self.checked: list[int] = []  # rows of which people checked an automatic label
+        self._unexplained: dict[int, None] = {}  # rows asked again of which nothing was known
+        self._replaced: dict[int, None] = {}
+        # By round and what its lines say of the draw: rows that were drawn uniformly.
+        self._drawn: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self._stood: dict[int, int] = {}  # labeled images before a round
+        self._unsure = 0  # labels without a confidence
+
+    @property
+    def automatic(self) -> IntArray:
+        """Sorted rows with an automatic label, and none of people."""
+        return np.array(sorted(self._automatic.difference(self._entries)), np.int64)
+
+    def add_seeds(self, seeds: Mapping[int, str]) -> None:
+        """Note seeds by their row, before anything else; nobody doubts them."""
+        for row, name in seeds.items():
+            self._entries[row] = _Entry(_SEEDS, _SEEDS, "", [], [(name, 1.0, 1)])
+
+    def add_files(self, files: Sequence[LabelFile]) -> None:
+        """Note the labels of files, by round and in the order of the files; once, all together.
+
+        Raises
+        ------
+        UsageError
+            None of their images is in the index.
+        """
+        names = {name for file in files for row in file.rows for name in row.names}
+        live = live_rows(self.index, "image_path", sorted(names))
+        missing: dict[str, None] = {}
+        unanswered: dict[str, int | None] = {}
+        held = False
+        rounds: dict[int, list[_Place]] = defaultdict(list)
+        late: list[_Place] = []
+        for at, file in enumerate(files):
+            with_machine = any(said.source == "machine" for said in file.rows)
+            for said in file.rows:
+                row = next((live[name][-1] for name in said.names if name in live), None)
+                if said.label is None:
+                    unanswered[said.names[0]] = row
+                elif row is None:
+                    missing[said.names[0]] = None
+                held = held or (row is not None and said.label is not None)
+                if row is None:
+                    continue
+                number = said.asked.round if said.asked is not None else _UNNUMBERED
+                audit = said.asked is not None and said.asked.why == _AUDIT
+                if audit:
+                    self.checked.append(row)
+                if number == _UNNUMBERED and (with_machine or audit):
+                    late.append((row, at, said))
+                else:
+                    rounds[number].append((row, at, said))
+        self._say_missing(missing, held)
+        for number in sorted(rounds):
+            told = max(said.asked.labeled if said.asked else -1 for _, _, said in rounds[number])
+            if told > len(self._entries):
+                self._add(late)
+                late = []
+            self._stood[number] = len(self._entries)
+            self.last_round = max(self.last_round, number)
+            self._add(rounds[number])
+        self._add(late)
+        self.last_round = max(self.last_round, 1)
+        labeled = self._automatic.union(self._entries)
+        self._say_what_is_odd([name for name, row in unanswered.items() if row not in labeled])
+
+    def _add(self, places: Sequence[_Place]) -> None:
+        """Note what was said at a time."""
+        for row, file, said in places:
+            asked = said.asked
+            if asked is not None and asked.why == _UNIFORM and asked.round:
+                self._drawn[asked.round, asked.labeled, asked.unlabeled].add(row)
+            if said.label is None:
+                continue
+            if said.source == "machine":
+                self._automatic.add(row)
+                continue
+            self._unsure += said.confidence is None
+            sure = self.accuracy if said.confidence is None else said.confidence
+            self._put(row, (said.label, sure, said.answers), asked, file)
+
+    def _put(self, row: int, told: _Told, asked: Asked | None, file: int) -> None:
+        """Note one label; rounds come in their order."""
+        number = _UNNUMBERED if asked is None else asked.round
+        again = asked is not None and asked.why == _AGAIN
+        entry = self._entries.get(row)
+        if entry is None:
+            if again:
+                self._unexplained[row] = None
+            sought = asked.sought if asked is not None else ""
+            self._entries[row] = _Entry(file, number, sought, [], [told])
+            return
+        if (file, number) == (entry.file, entry.round):
+            entry.now.append(told)  # on several lines of one job
+            return
+        if not again:
+            if {told[0]} != {name for name, _, _ in entry.now}:
+                self._replaced[row] = None
+            entry.before = []
+        elif number != entry.round:  # else two files of one round tell of the same answers
+            entry.before += entry.now
+        entry.now, entry.file, entry.round = [told], file, number
+
+    def _say_missing(self, missing: Mapping[str, None], held: bool) -> None:
+        if not missing:
+            return
+        first = next(iter(missing))
+        number = number_of(len(missing), "labeled image")
+        if not held:
+            raise UsageError(
+                f"--labels: the index {self.index.uri} holds none of {number}; first: {first}. "
+                "Check that it is the index of this pool; where jobs know the images by other "
+                "names, their manifests must be written with --uri-map, which keeps the pool's."
+            )
+        gone = len(set(self.index.uris(self.index.find("image_path", list(missing)))))
+        dead = f" ({gone:,} gone from the pool or replaced since)" if gone else ""
+        self.notes.append(
+            f"{number} not used, for the index does not hold them{dead}; first: {first}."
+        )
+
+    def _say_what_is_odd(self, unanswered: Sequence[str]) -> None:
+        if unanswered:
+            self.notes.append(
+                f"{number_of(len(unanswered), 'image')} without a label, for nobody answered or "
+                f"the job failed; first: {unanswered[0]}."
+            )
+        if self._unsure:
+            self.notes.append(
+                f"{number_of(self._unsure, 'label')} without a confidence, as of single answers: "
+                f"taken for right with probability {self.accuracy:.2f}, the mean of the workers."
+            )
+        for rows, what in (
+            (self._replaced, "labeled differently by several sources: the later label counts"),
+            (self._unexplained, "asked again, but first labels are missing: name all rounds"),
+        ):
+            if rows:
+                first = self.index.uris(np.array([next(iter(rows))], np.int64))[0]
+                self.notes.append(f"{number_of(len(rows), 'image')} {what}; first: {first}.")
+
+    def labeled(self, more_classes: Iterable[str]) -> Labeled:
+        """Put the evidence together.
+
+        Parameters
+        ----------
+        more_classes
+            Those of examples beside the pool.
+        """
+        entries = list(self._entries.values())
+        names = {name for entry in entries for name, _, _ in entry.before + entry.now}
+        classes = tuple(sorted(names | set(more_classes)))
+        place = {name: code for code, name in enumerate(classes)}
+        self._say_alike(classes)
+        m, k = len(entries), len(classes)
+        probabilities, answers = np.empty((m, k)), np.empty(m, np.int64)
+        for at, entry in enumerate(entries):
+            told = entry.before + entry.now
+            probabilities[at] = _together([_belief(place[name], sure, k) for name, sure, _ in told])
+            answers[at] = sum(count for _, _, count in told)
+        unknown = {entry.sought for entry in entries} - set(classes) - {""}
+        if unknown:
+            self.notes.append(
+                f"earlier rounds looked for {', '.join(sorted(unknown))}, of which nothing is "
+                "labeled here: name the seeds as well (--seeds)."
+            )
+        return Labeled(
+            np.array(list(self._entries), np.int64),
+            probabilities,
+            classes,
+            np.array([place.get(entry.sought, -1) for entry in entries], np.int64),
+            answers,
+            tuple(self._slices()),
+        )
+
+    def _say_alike(self, classes: Sequence[str]) -> None:
+        spelled: dict[str, str] = {}
+        for name in classes:
+            first = spelled.setdefault(" ".join(name.split()).casefold(), name)
+            if first != name:
+                self.notes.append(
+                    f"{first!r} and {name!r} count as two classes; give them one spelling if they "
+                    "are one."
+                )
+
+    def _slices(self) -> Iterator[Slice]:
+        order = {row: at for at, row in enumerate(self._entries)}
+        automatic = len(self.automatic)
+        # Without automatic labels nothing is wrong with images that have left the pool since.
+        most = self.index.live_rows - automatic if automatic else self.index.rows
+        for (number, before, unlabeled), drawn in sorted(self._drawn.items()):
+            stood, rows = self._stood[number], sorted(drawn)
+            reason = ""
+            if before < 0 or unlabeled < len(rows):
+                reason = "its lines do not say what it was drawn from"
+            elif before != stood:
+                reason = (
+                    f"{before:,} images were labeled before it then, {stood:,} now; labels or "
+                    "images were added or left out since: name the same files every round"
+                )
+            elif before + unlabeled > most:
+                reason = (
+                    "it was drawn before the automatic labels were made, also from images that "
+                    "have one now"
+                )
+            elif any(order.get(row, stood) < stood for row in rows):
+                reason = "an image of it stands among those labeled before; name all files as then"
+            if reason:
+                self.notes.append(
+                    f"the uniform draw of round {number} is left out of estimates: {reason}."
+                )
+            else:
+                yield Slice(np.array(rows, np.int64), unlabeled, before)
+
+
+def live_rows(index: Index, column: str, wanted: Sequence[str]) -> dict[str, list[int]]:
+    """Live rows by their value in a column; one look at the column, however many are wanted."""
+    rows = np.setdiff1d(index.find(column, wanted), index.dead)
+    out: dict[str, list[int]] = {}
+    for row, value in zip(rows.tolist(), index.values(column, rows), strict=True):
+        out.setdefault(value, []).append(row)
+    return out
+
+
+def number_of(count: int, noun: str) -> str:
+    """Say how many, as `1 image` or `1,020 images`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _belief(code: int, confidence: float, k: int) -> Floats:
+    """Probabilities of the classes; that of the label is never below another, ties included."""
+    sure = max(confidence, (1 + 1e-6) / k) if k > 1 else 1.0
+    out = np.full(k, (1 - sure) / max(k - 1, 1))
+    out[code] = sure
+    return out
+
+
+def _together(beliefs: Sequence[Floats]) -> Floats:
+    """Multiply independent evidence; where nothing is possible any more, the last counts."""
+    out = beliefs[0]
+    for belief in beliefs[1:]:
+        product = out * belief
+        total = product.sum()
+        out = product / total if total > 0 else belief
+    return out
