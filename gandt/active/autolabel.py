@@ -27,7 +27,7 @@ from gandt.active.estimates import upper_share
 from gandt.active.guard import PERCENTILE, Guard, fit_guard, inherit
 from gandt.active.labeled import Labeled
 from gandt.active.logistic import Floats
-from gandt.active.thresholds import Thresholds, choose_thresholds, fewest_cases
+from gandt.active.thresholds import Thresholds, choose_thresholds, fewest_cases, refuse
 from gandt.errors import UsageError
 from gandt.types import BoolArray, FloatArray, IntArray, VectorStore
 
@@ -187,6 +187,10 @@ def learn_labeler(
         confidence=options.confidence,
         each=options.each,
     )
+    if len(np.unique(labeled.codes)) == 1:
+        # Out of fold all is right then, and proves nothing but that nobody looked for another.
+        reason = f"all labels are of one class, {labeled.classes[int(labeled.codes[0])]}"
+        thresholds = refuse(thresholds, reason)
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     return Labeler(probes, thresholds, fit_guard(vectors, options.percentile), mean)
 

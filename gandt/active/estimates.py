@@ -8,6 +8,9 @@ to be drawn. The interval holds every `T` under which a sum of hits as low, or a
 seen is no rarer than the confidence allows (Clopper & Pearson, 1934, for draws without
 replacement).
 
+Labels err, and a rare class is named by mistake about as often as it is met. So the lower end
+counts those hits alone that people are sure of, and the upper end all of them.
+
 A uniform draw is dear for a rare class: a class of 1 % is met once in a hundred labels. An
 assumption-free "90 % found" for a rare class needs thousands of labels.
 """
@@ -25,7 +28,17 @@ from gandt.active.logistic import Floats
 from gandt.errors import UsageError
 from gandt.types import IntArray
 
-__all__ = ["ClassEstimate", "Draw", "class_estimates", "draws_of", "remaining", "upper_share"]
+__all__ = [
+    "SURE",
+    "ClassEstimate",
+    "Draw",
+    "class_estimates",
+    "draws_of",
+    "remaining",
+    "upper_share",
+]
+
+SURE = 0.8  # confidence from which a label of a class is taken for a find
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +70,10 @@ class ClassEstimate:
                 f"{self.name}: {self.found:,} found; nothing was drawn uniformly, so nothing can "
                 "be said of how many are left."
             )
+        draws = "draw" if self.drawn == 1 else "draws"
         return (
             f"{self.name}: {self.found:,} found, {self.low:,} to {self.high:,} left "
-            f"({self.confidence:.0%} interval from {self.drawn:,} uniform draws)."
+            f"({self.confidence:.0%} interval from {self.drawn:,} uniform {draws})."
         )
 
 
@@ -119,9 +133,15 @@ def remaining(
     return estimate, low, max(high, low)
 
 
-def draws_of(labeled: Labeled, code: int) -> list[Draw]:
-    """List the draws as a class sees them; drawn images that nobody labeled do not count."""
-    is_class = labeled.codes == code
+def draws_of(labeled: Labeled, code: int, *, sure: float = 0.0) -> list[Draw]:
+    """List the draws as a class sees them; drawn images that nobody labeled do not count.
+
+    Parameters
+    ----------
+    sure
+        Labels of the class below this confidence do not count as hits, nor as found before.
+    """
+    is_class = (labeled.codes == code) & (labeled.confidence >= sure)
     found = np.concatenate([[0], np.cumsum(is_class)])
     place = {row: at for at, row in enumerate(labeled.rows.tolist())}
     out = []
@@ -137,6 +157,8 @@ def class_estimates(
 ) -> tuple[ClassEstimate, ...]:
     """Estimate every class: found, and remaining with an interval.
 
+    Its lower end rests on labels that people are sure of, since wrong ones would raise it.
+
     Parameters
     ----------
     unlabeled
@@ -147,6 +169,13 @@ def class_estimates(
     for code, name in enumerate(labeled.classes):
         draws = draws_of(labeled, code)
         left, low, high = remaining(draws, int(counts[code]), unlabeled, confidence)
+        if low:
+            doubted = (labeled.codes == code) & (labeled.confidence < SURE)
+            found = int(counts[code] - doubted.sum())
+            _, least, _ = remaining(
+                draws_of(labeled, code, sure=SURE), found, unlabeled, confidence
+            )
+            low = min(low, least)
         drawn = sum(draw.drawn for draw in draws)
         out.append(ClassEstimate(name, int(counts[code]), left, low, high, confidence, drawn))
     return tuple(out)

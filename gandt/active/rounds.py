@@ -21,8 +21,8 @@ from gandt.active.estimates import ClassEstimate, class_estimates
 from gandt.active.frontier import NEIGHBORS, Frontier
 from gandt.active.labeled import Labeled, Slice
 from gandt.active.logistic import Floats
-from gandt.active.relabel import gains, new_gains, rater_weights, split_by_gain
-from gandt.active.stop import ClassOutlook, Verdict, outlook, round_worth, verdict
+from gandt.active.relabel import gains, new_gains, rater_weights, soberly, split_by_gain
+from gandt.active.stop import ClassOutlook, Verdict, outlook, round_worth, seen_by_probe, verdict
 from gandt.errors import UsageError
 from gandt.index.ann import NeighborIndex
 from gandt.selection.duplicates import THRESHOLD
@@ -178,7 +178,14 @@ def next_round(
     chosen = _with_again(picks, rows, choices, labeled, fit, options, worker_accuracy)
     left = expected_left(store, frontier, fit, closed, options.random_seed)
     outlooks = tuple(
-        outlook(labeled, code, float(left[code]), unlabeled) for code in targets.tolist()
+        outlook(
+            labeled,
+            code,
+            float(left[code]),
+            unlabeled,
+            seen_by_probe(fit.out_of_fold, known.probabilities, code),
+        )
+        for code in targets.tolist()
     )
     of_slice = fit.predict(store.take(slice_.rows)) if len(slice_.rows) else chosen[4][:0]
     expected = np.concatenate([chosen[4], of_slice])
@@ -290,9 +297,10 @@ def _with_again(
     known = fit.out_of_fold[: len(labeled)]
     if not (options.again and len(learn) and len(labeled)):
         return rows[picks.places], picks.goals, sought, picks.values, expected
-    weights = rater_weights(known, labeled.probabilities, worker_accuracy)
+    believed = soberly(labeled.probabilities, labeled.answers, worker_accuracy)
+    weights = rater_weights(known, believed, worker_accuracy)
     new = new_gains(expected[learn], weights)
-    old = gains(labeled.probabilities, known, labeled.answers, weights)
+    old = gains(believed, known, labeled.answers, weights)
     may = (labeled.answers < options.most_answers) & (labeled.codes >= 0)
     kept, again = split_by_gain(new, old, len(learn), may_repeat=may)
     keep = np.ones(len(picks), np.bool_)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,14 @@ from gandt.active.logistic import Floats
 from gandt.errors import UsageError
 from gandt.types import BoolArray, IntArray
 
-__all__ = ["ClassThreshold", "Thresholds", "choose_thresholds", "fewest_cases", "lower_bound"]
+__all__ = [
+    "ClassThreshold",
+    "Thresholds",
+    "choose_thresholds",
+    "fewest_cases",
+    "lower_bound",
+    "refuse",
+]
 
 _STEPS = 20  # the walk looks after each twentieth of the cases
 _START = 3  # and first after three of them
@@ -164,6 +171,12 @@ def choose_thresholds(
     )
 
 
+def refuse(found: Thresholds, reason: str) -> Thresholds:
+    """Take thresholds back: no class gets automatic labels, for this reason."""
+    classes = tuple(replace(each, threshold=math.inf, reason=reason) for each in found.classes)
+    return replace(found, classes=classes, cases=0, bound=0.0, reason=reason)
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """How far a walk came."""
@@ -218,7 +231,8 @@ class _Walk:
             )
         first = self.stops(len(top))[0]
         wrong = first - int(right[np.argsort(-top, kind="stable")][:first].sum())
-        return f"{wrong} of the {first} most confident predictions are wrong"
+        are = "is" if wrong == 1 else "are"
+        return f"{wrong} of the {first} most confident predictions {are} wrong"
 
 
 def _proven(name: str, top: Floats, right: BoolArray, step: _Step, walk: _Walk) -> ClassThreshold:

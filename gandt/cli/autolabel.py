@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gandt.cli.output import count, note, print_json
+from gandt.cli.threads import one_blas_thread
 from gandt.errors import AnswerError, UsageError
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def autolabel(
     labels for people to check; --audited measures by what they said. Exit code 1 where nothing can
     be promised, or where the audit refutes the promise.
     """
+    one_blas_thread()
     from gandt.active.autolabel import AutoOptions
 
     now = datetime.now(timezone.utc)
@@ -166,10 +168,11 @@ def autolabel(
         write_attribute=write_attribute,
         uri_map=uri_map or (),
     )
-    _say_labeled(made, json)
+    _say_labeled(made, json, launched=bool(uri_map))
 
 
-def _say_labeled(made: Automatic, json: bool) -> None:
+def _say_labeled(made: Automatic, json: bool, *, launched: bool) -> None:
+    """Say what was done; `launched`: whether the manifests are for jobs of Ground Truth."""
     if json:
         print_json({"out": None if made.refusal else made.folder, **made.summary()})
     else:
@@ -192,8 +195,13 @@ def _say_labeled(made: Automatic, json: bool) -> None:
         for said in filter(None, (made.caution(), made.hidden())):
             note(f"note: {said}")
         note("next:")
-        note(f"  gandt label {out}/audit.manifest --labels {offered}")
-        note("  gandt aggregate audit.answers --out audit/")
+        audit = f"{out}/audit.manifest"
+        if launched:
+            note(f"  gandt launch {audit} --task image-classification --labels {offered}")
+            note("  gandt fetch audit --out answers/")
+        else:
+            note(f"  gandt label {audit} --labels {offered}")
+        note(f"  gandt aggregate {'answers/audit' if launched else 'audit.answers'} --out audit/")
         note(f"  gandt autolabel --audited audit/ --out {out}")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from gandt.cli.goals import parse_goals
 from gandt.cli.output import note, print_json
+from gandt.cli.threads import one_blas_thread
 from gandt.errors import UsageError
-
-if TYPE_CHECKING:
-    from gandt.active.acquire import Goal
 
 __all__ = ["NEXT_EXAMPLE", "next_"]
 
@@ -143,6 +142,7 @@ def next_(
     of all rounds every time. Writes a manifest as `gandt select` does, also where the advice is to
     stop.
     """
+    one_blas_thread()
     from gandt.active.rounds import RoundOptions
     from gandt.cli.next_output import following, printed
     from gandt.groundtruth.uri_map import UriMap
@@ -155,7 +155,7 @@ def next_(
     mapping = UriMap.parse(uri_map or [])
     options = RoundOptions(
         budget=budget,
-        mix=_mix(goal or ["find"]),
+        mix=parse_goals(goal or ["find"]),
         targets=tuple(target or ()),
         other=other,
         uniform=uniform,
@@ -185,42 +185,3 @@ def next_(
         typer.echo(line)
     for line in (*plan.notes, *files.notes):
         note(f"note: {line}")
-
-
-def _mix(values: list[str]) -> dict[Goal, float]:
-    """Parse goals; those without a share have what the others leave, in equal parts."""
-    from gandt.active.acquire import GOALS
-
-    shares: dict[Goal, float | None] = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        goal = next((goal for goal in GOALS if goal == name.strip()), None)
-        share = _share(text) if equals else None
-        if goal is None or (equals and share is None):
-            raise UsageError(
-                f"--goal {value!r}: write {', '.join(GOALS[:-1])} or {GOALS[-1]}, or a goal with "
-                "its share, as find=0.7."
-            )
-        if goal in shares:
-            raise UsageError(f"--goal names {goal} twice; name it once.")
-        shares[goal] = share
-    given = sum(share for share in shares.values() if share is not None)
-    open_ = [goal for goal, share in shares.items() if share is None]
-    if open_ and given >= 1:
-        raise UsageError(
-            f"--goal: shares of {given:g} leave nothing for {' and '.join(open_)}; give a share "
-            "to each goal."
-        )
-    if not open_ and not given:
-        raise UsageError("--goal: no goal has a share above 0; give one, as find=0.7.")
-    rest = (1 - given) / len(open_) if open_ else 0.0
-    return {goal: rest if share is None else share for goal, share in shares.items()}
-
-
-def _share(text: str) -> float | None:
-    """A number of 0 or more; None for all else."""
-    try:
-        share = float(text)
-    except ValueError:
-        return None
-    return share if 0 <= share < float("inf") else None

@@ -130,7 +130,7 @@ def _table(plan: Plan) -> list[str]:
                 each.name if len(each.name) <= NAME else f"{each.name[: NAME - 1]}…",
                 f"{known.found:,}",
                 f"{known.low:,} to {known.high:,}" if known.drawn else "-",
-                f"{each.upper_left:,.0f}",
+                "blind" if each.blind else f"{each.upper_left:,.0f}",
                 f"{dry[each.name]:,}" if each.name in dry else "-",
                 f"{group.images:,}" if group else "0",
                 _about(group.finds or 0.0) if group else "-",
@@ -166,11 +166,17 @@ def _reasons(plan: Plan, *, few: bool) -> Lines:
         said.append(
             f"For each class {DRY_RUN} labels in a row or more were chosen to find it in vain."
         )
+    blind = [each.name for each in plan.round.outlooks if each.blind]
+    if blind:
+        said.append(
+            f"The probe is blind to {', '.join(blind[:3])}{' and others' if blind[3:] else ''}: it "
+            "hardly tells them from the rest, so that only uniform draws say what is left."
+        )
     draws = max((each.audited for each in plan.round.outlooks), default=0)
     if draws:
         said.append(
-            f"Left is what {draws:,} uniform draws leave possible; the probe's estimate cannot see "
-            "what the probe does not know."
+            f"Left is what {count(draws, 'uniform draw')} cannot rule out; the probe's estimate "
+            "cannot see what the probe does not know."
         )
     else:
         said.append(

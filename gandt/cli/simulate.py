@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gandt.cli.goals import parse_goals
 from gandt.cli.output import duration, note, print_json, show_line
+from gandt.cli.threads import one_blas_thread
 from gandt.errors import UsageError
 
 if TYPE_CHECKING:
-    from gandt.active.acquire import Goal
     from gandt.active.simulate import Strategy
     from gandt.rounds.rehearsal import Progress
 
@@ -107,6 +108,7 @@ def simulate(
     round, beside other ways to spend the same budget: what would be found, at what cost. Writes the
     history, two plots and a page.
     """
+    one_blas_thread()
     from gandt.rounds.rehearsal import RehearsalOptions, rehearse
     from gandt.rounds.rehearsal_files import check_folder, write_rehearsal
     from gandt.rounds.rehearsal_words import lines, summary
@@ -121,7 +123,7 @@ def simulate(
         workers=workers,
         worker_accuracy=worker_accuracy,
         answers=answers,
-        mix=_goals(goal or []),
+        mix=parse_goals(goal or ["find"]),
         uniform=uniform,
         neighbors=neighbors,
         again=again,
@@ -148,28 +150,6 @@ def simulate(
     typer.echo(f"{'page':<12} {files['page']}")
     for text in played.notes:
         note(f"note: {text}")
-
-
-def _goals(values: list[str]) -> dict[Goal, float]:
-    """Parse `NAME` and `NAME=SHARE`; none given means to find."""
-    from gandt.active.acquire import GOALS
-
-    mix: dict[Goal, float] = {}
-    for value in values:
-        name, equals, number = value.partition("=")
-        goal = next((goal for goal in GOALS if goal == name.strip()), None)
-        if goal is None:
-            raise UsageError(f"--goal {value!r}: choose of {', '.join(GOALS)}, as --goal find=0.7.")
-        if goal in mix:
-            raise UsageError(f"--goal names {goal} twice; name it once.")
-        try:
-            share = float(number) if equals else 1.0
-        except ValueError:
-            share = -1.0
-        if not 0 < share < float("inf"):
-            raise UsageError(f"--goal {value!r}: write NAME=SHARE with a number above 0.")
-        mix[goal] = share
-    return mix or {"find": 1.0}
 
 
 def _strategies(text: str) -> tuple[Strategy, ...]:

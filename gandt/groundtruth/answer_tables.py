@@ -250,13 +250,20 @@ def read_gold(uri: str, *, kind: Kind | None = None) -> dict[str, Label]:
     Raises
     ------
     AnswerError
-        Where a row has no task or no label that can be read, or two rows contradict each other.
+        Where a row has no task or no label that can be read, two rows contradict each other, or
+        labels are automatic ones.
     UsageError
         Where there is no such column.
     StorageError
         Where the file cannot be read.
     """
     table = read_rows(uri)
+    machine = sum((cell or "").casefold() == "machine" for cell in table.columns.get("source", ()))
+    if machine:
+        raise AnswerError(
+            f"{uri} holds {machine:,} automatic {'label' if machine == 1 else 'labels'}, which "
+            "nobody knows to be right: take out the rows whose source is `machine`."
+        )
     tasks = table.columns[find_column(table, _TASK, "the task")]
     labels = table.columns[find_column(table, _GOLD_LABEL, "the known label")]
     gold: dict[str, Label] = {}

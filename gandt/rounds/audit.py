@@ -17,6 +17,7 @@ import numpy as np
 
 from gandt import storage
 from gandt.active.autolabel import Audited, audited
+from gandt.active.estimates import upper_share
 from gandt.errors import UsageError
 from gandt.groundtruth.json_lines import SOURCE_REF, read_objects
 from gandt.groundtruth.task_lines import task_name
@@ -27,6 +28,7 @@ from gandt.rounds.labels import find_label_files, read_label_file
 __all__ = ["Audit", "ClassAudit", "Verdict", "measure"]
 
 _SURE = 0.9  # confidence below which people's own label may be the wrong one
+_ERR = 0.025  # chance that a promise that holds is refuted
 
 Verdict = Literal["kept", "open", "refuted"]
 
@@ -207,7 +209,13 @@ def _judge(
         if (of := [each for each in checked if each.machine == name])
     )
     verdict = _verdict(measured, target)
-    broken = [each.name for each in classes if _verdict(each.measured, target) == "refuted"]
+    # Of many classes one falls short by chance: all together are held to the chance of one.
+    sure = 1 - _ERR / max(len(classes), 1)
+    broken = [
+        each.name
+        for each in classes
+        if upper_share(each.measured.checked, each.measured.right, sure) < target
+    ]
     if each_class and broken:
         verdict = "refuted"
         notes.append(f"it was promised for each class, and is refuted for {', '.join(broken)}.")
@@ -236,7 +244,7 @@ def _judge(
         unsure,
         verdict,
         tuple(notes),
-        _advice(folder, measured, target, verdict, unsure),
+        _advice(folder, measured, target, verdict, unsure, summary["tasks"] - summary["copies"]),
     )
 
 
@@ -250,7 +258,10 @@ def _verdict(measured: Audited, target: float) -> Verdict:
     return "kept" if measured.low >= target else "open"
 
 
-def _advice(folder: str, measured: Audited, target: float, verdict: Verdict, unsure: int) -> str:
+def _advice(
+    folder: str, measured: Audited, target: float, verdict: Verdict, unsure: int, labels: int
+) -> str:
+    """Say what to do next; `labels` are all that the probe gave."""
     if verdict == "kept":
         return f"use {folder}/{LABELS_CSV}"
     if verdict == "open" and measured.right < target * measured.checked:
@@ -259,13 +270,12 @@ def _advice(folder: str, measured: Audited, target: float, verdict: Verdict, uns
             "right than was promised, though a sample of this size may err"
         )
     if verdict == "open":
-        enough = _enough(measured, target)
-        more = (
-            "more checked labels would" if not enough else f"some {enough:,} checked labels would"
-        )
+        enough, use = _enough(measured, target), f"use {folder}/{LABELS_CSV} as far as this goes; "
+        if not enough or enough > labels:
+            return f"{use}at this accuracy no sample of these {labels:,} labels proves the promise"
         return (
-            f"use {folder}/{LABELS_CSV} as far as this goes; {more} prove the promise at this "
-            f"accuracy (--audit {enough or 5000})"
+            f"{use}some {enough:,} checked labels would prove the promise at this accuracy "
+            f"(--audit {enough})"
         )
     first = ""
     if unsure:
@@ -282,9 +292,9 @@ def _advice(folder: str, measured: Audited, target: float, verdict: Verdict, uns
 
 
 def _enough(measured: Audited, target: float) -> int:
-    """How many checked labels would prove the promise at this accuracy; 0: more than 5,000."""
+    """How many checked labels would prove the promise at this accuracy; 0: none, or too many."""
     share = measured.right / measured.checked
-    for number in (100, 150, 200, 300, 500, 1000, 2000, 5000):
+    for number in (100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000):
         right = np.arange(number) < round(share * number)
         if number > measured.checked and audited(right).low >= target:
             return number

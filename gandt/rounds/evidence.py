@@ -63,6 +63,7 @@ class Evidence:
         self._replaced: dict[int, None] = {}
         # By round and what its lines say of the draw: rows that were drawn uniformly.
         self._drawn: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self._thinned: set[tuple[int, int, int]] = set()  # draws of which images are gone
         self._stood: dict[int, int] = {}  # labeled images before a round
         self._unsure = 0  # labels without a confidence
 
@@ -101,6 +102,8 @@ class Evidence:
                     missing[said.names[0]] = None
                 held = held or (row is not None and said.label is not None)
                 if row is None:
+                    if said.asked is not None and said.asked.why == _UNIFORM:
+                        self._thinned.add(_draw_of(said.asked))
                     continue
                 number = said.asked.round if said.asked is not None else _UNNUMBERED
                 audit = said.asked is not None and said.asked.why == _AUDIT
@@ -129,7 +132,7 @@ class Evidence:
         for row, file, said in places:
             asked = said.asked
             if asked is not None and asked.why == _UNIFORM and asked.round:
-                self._drawn[asked.round, asked.labeled, asked.unlabeled].add(row)
+                self._drawn[_draw_of(asked)].add(row)
             if said.label is None:
                 continue
             if said.source == "machine":
@@ -197,13 +200,15 @@ class Evidence:
                 first = self.index.uris(np.array([next(iter(rows))], np.int64))[0]
                 self.notes.append(f"{number_of(len(rows), 'image')} {what}; first: {first}.")
 
-    def labeled(self, more_classes: Iterable[str]) -> Labeled:
+    def labeled(self, more_classes: Iterable[str], excluded: IntArray) -> Labeled:
         """Put the evidence together.
 
         Parameters
         ----------
         more_classes
             Those of examples beside the pool.
+        excluded
+            Live rows that are not to be asked.
         """
         entries = list(self._entries.values())
         names = {name for entry in entries for name, _, _ in entry.before + entry.now}
@@ -228,7 +233,7 @@ class Evidence:
             classes,
             np.array([place.get(entry.sought, -1) for entry in entries], np.int64),
             answers,
-            tuple(self._slices()),
+            tuple(self._slices(excluded)),
         )
 
     def _say_alike(self, classes: Sequence[str]) -> None:
@@ -241,13 +246,15 @@ class Evidence:
                     "are one."
                 )
 
-    def _slices(self) -> Iterator[Slice]:
+    def _slices(self, excluded: IntArray) -> Iterator[Slice]:
+        """Draws that still speak of all that is labeled or may be asked today."""
         order = {row: at for at, row in enumerate(self._entries)}
-        automatic = len(self.automatic)
-        # Without automatic labels nothing is wrong with images that have left the pool since.
-        most = self.index.live_rows - automatic if automatic else self.index.rows
-        for (number, before, unlabeled), drawn in sorted(self._drawn.items()):
-            stood, rows = self._stood[number], sorted(drawn)
+        automatic = self.automatic
+        shut = np.setdiff1d(np.union1d(automatic, excluded), list(self._entries))
+        asked_of = self.index.live_rows - len(shut)
+        for draw, drawn in sorted(self._drawn.items()):
+            (number, before, unlabeled), rows = draw, sorted(drawn)
+            stood, gone = self._stood[number], before + unlabeled - asked_of
             reason = ""
             if before < 0 or unlabeled < len(rows):
                 reason = "its lines do not say what it was drawn from"
@@ -256,11 +263,21 @@ class Evidence:
                     f"{before:,} images were labeled before it then, {stood:,} now; labels or "
                     "images were added or left out since: name the same files every round"
                 )
-            elif before + unlabeled > most:
+            elif gone < 0:
                 reason = (
-                    "it was drawn before the automatic labels were made, also from images that "
-                    "have one now"
+                    f"it was drawn from {number_of(unlabeled, 'image')}, not from "
+                    f"{number_of(-gone, 'other')} that came into the pool since or were left out "
+                    "then"
                 )
+            elif gone and len(shut):
+                left_out = (
+                    "automatic labels were made" if len(automatic) else "images were excluded"
+                )
+                reason = (
+                    f"it was drawn before the {left_out}, also from images that are left out now"
+                )
+            elif draw in self._thinned or unlabeled - gone < len(rows):
+                reason = "images that it drew have left the pool since, or were replaced"
             elif any(order.get(row, stood) < stood for row in rows):
                 reason = "an image of it stands among those labeled before; name all files as then"
             if reason:
@@ -268,7 +285,12 @@ class Evidence:
                     f"the uniform draw of round {number} is left out of estimates: {reason}."
                 )
             else:
-                yield Slice(np.array(rows, np.int64), unlabeled, before)
+                yield Slice(np.array(rows, np.int64), unlabeled - gone, before)
+
+
+def _draw_of(asked: Asked) -> tuple[int, int, int]:
+    """What tells the uniform draws of rounds apart."""
+    return asked.round, asked.labeled, asked.unlabeled
 
 
 def live_rows(index: Index, column: str, wanted: Sequence[str]) -> dict[str, list[int]]:

@@ -23,7 +23,7 @@ from gandt.rounds.evidence import Evidence, live_rows, number_of
 from gandt.rounds.frontier_file import read_frontier
 from gandt.rounds.labels import find_label_files, read_label_file, read_worker_accuracy
 from gandt.selection.exclude import read_excluded
-from gandt.selection.seeds import embed_seeds, find_seeds
+from gandt.selection.seeds import LabeledItem, embed_seeds, find_seeds
 from gandt.types import Embedder, FloatArray, IntArray, SeedSet
 
 __all__ = ["WORKER_ACCURACY", "Known", "read_known"]
@@ -108,7 +108,7 @@ def read_known(
         if exact is None:
             exact = index.card is not None and index.card.decoding == "exact"
         found, unreadable = embed_seeds(
-            find_seeds(seeds, attribute=attribute),
+            _of_people(find_seeds(seeds, attribute=attribute)),
             (),
             index,
             load,
@@ -121,14 +121,14 @@ def read_known(
         classes = found.classes
     if files:
         evidence.add_files(files)
-    labeled = evidence.labeled(classes)
+    excluded, about_excluded = _excluded(index, exclude)
+    labeled = evidence.labeled(classes, excluded)
     if not len(labeled) and not beside:
         raise UsageError(
             "--labels: no image of the pool has a label that people gave; aggregate answers first, "
             "or give --seeds a folder with one folder of images per class."
         )
     automatic = np.setdiff1d(evidence.automatic, labeled.rows)
-    excluded, about_excluded = _excluded(index, exclude)
     return Known(
         labeled,
         _examples(beside, labeled.classes),
@@ -141,6 +141,18 @@ def read_known(
         evidence.last_round + 1,
         (*evidence.notes, *about_excluded),
     )
+
+
+def _of_people(seeds: list[LabeledItem]) -> list[LabeledItem]:
+    """Refuse seeds that a machine labeled: nobody would doubt them, and they prove nothing."""
+    machine = [seed for seed in seeds if seed.machine]
+    if machine:
+        raise UsageError(
+            f"--seeds holds {number_of(len(machine), 'automatic label')}, which nobody checked; "
+            f"first: {machine[0].item.uri}. Give that file to --labels, which tells automatic "
+            "labels from people's."
+        )
+    return seeds
 
 
 def _on_unreadable(unreadable: Sequence[tuple[str, str]]) -> list[str]:

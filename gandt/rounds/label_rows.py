@@ -213,6 +213,8 @@ def of_table(location: str) -> tuple[list[LabelRow], list[str]]:
             f"{location} holds a row per answer of a worker, not labels: run `gandt aggregate` on "
             f"it, then {WANTED}."
         )
+    if "confidences" in table.names and not any(labels):  # no list of labels tells it
+        raise _not_one_class(location, "multi")
     confidences = column_of_numbers(table, "confidence")
     votes = column_of_numbers(table, "votes")
     sources = table.columns.get("source") or [None] * table.rows

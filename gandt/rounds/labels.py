@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from gandt import storage
 from gandt.errors import UsageError
 from gandt.groundtruth.manifest import is_manifest
-from gandt.pool.globs import has_wildcards, matching_folders, matching_objects
+from gandt.pool.globs import has_wildcards, matches, matching_folders, matching_objects
 from gandt.rounds.label_rows import (
     WANTED,
     Asked,
@@ -26,6 +26,7 @@ from gandt.rounds.label_rows import (
     of_manifest,
     of_table,
 )
+from gandt.storage import OnError
 from gandt.tables import TABLE_SUFFIXES, read_rows
 
 __all__ = [
@@ -106,10 +107,24 @@ def _matching(pattern: str, label: str) -> list[str]:
         raise UsageError(f"--labels {label}: {uri} cannot be listed: {reason}.")
 
     files = [found.uri for found in matching_objects(pattern, fail)]
-    files += map(_labels_in, matching_folders(pattern))
+    files += map(_labels_in, matching_folders(pattern) or _prefixes(pattern, fail))
     if not files:
         raise UsageError(f"--labels {label}: no file has such a name; {WANTED}.")
     return sorted(files, key=natural)
+
+
+def _prefixes(pattern: str, fail: OnError) -> set[str]:
+    """What looks like folders with labels on S3, where there are none."""
+    if not storage.is_remote(pattern) or "**" in pattern.split("/"):
+        return set()
+    folders = pattern.rstrip("/")
+    within = [found.uri for found in matching_objects(f"{folders}/**", fail)]
+    return {
+        folder
+        for uri in within
+        for name in _IN_FOLDER
+        if uri.endswith(f"/{name}") and matches(folders, folder := uri.removesuffix(f"/{name}"))
+    }
 
 
 def read_label_file(location: str, *, attribute: str | None = None) -> LabelFile:

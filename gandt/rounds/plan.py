@@ -183,6 +183,7 @@ class Plan:
                     "dry": each.dry,
                     "expected_left": round(each.expected_left, 2) if self.contrast else None,
                     "upper_left": round(each.upper_left, 2) if self.contrast else None,
+                    "seen": round(each.seen, 4),
                     "drawn": each.audited,
                     "limit": round(each.limit, 6),
                 }

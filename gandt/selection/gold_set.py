@@ -94,6 +94,12 @@ def read_gold_set(
         found = find_seeds(sources, attribute=attribute)
     except (SeedError, PoolError) as error:
         raise type(error)(f"--gold: {error}") from error
+    machine = [labeled.item.uri for labeled in found if labeled.machine]
+    if machine:
+        raise SeedError(
+            f"--gold: {counted(len(machine), 'automatic label')}, which nobody knows to be right; "
+            f"first: {machine[0]}. Name labels that people gave."
+        )
     for labeled in found:
         items[labeled.item.uri] = labeled.item
         labels[labeled.item.uri].append(labeled.label)

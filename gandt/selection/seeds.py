@@ -13,7 +13,7 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,7 @@ class LabeledItem:
 
     item: Item
     label: str
+    machine: bool = field(default=False, compare=False)  # whether no person gave the label
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +166,14 @@ def _from_table(location: str) -> list[LabeledItem]:
     base = location.rpartition("/")[0]
     # A round's labels say which of them are certain; a guess is no seed.
     certain = table.columns.get("certain") or [None] * table.rows
+    sources = table.columns.get("source") or [None] * table.rows
     pairs = [
-        (path if storage.is_remote(path) or Path(path).is_absolute() else f"{base}/{path}", name)
-        for path, label, sure in zip(paths, labels, certain, strict=True)
+        (
+            path if storage.is_remote(path) or Path(path).is_absolute() else f"{base}/{path}",
+            name,
+            (source or "").casefold() == "machine",
+        )
+        for path, label, sure, source in zip(paths, labels, certain, sources, strict=True)
         if path and label and (sure or "true").casefold() == "true"
         for name in _class_names(label)
     ]
@@ -178,9 +184,9 @@ def _from_table(location: str) -> list[LabeledItem]:
         )
     if not pairs:
         raise SeedError(f"{location} has no row with both a path and a label; add some.")
-    pairs = [(storage.normalize(path), label) for path, label in pairs]
-    items = find_items(dict.fromkeys(path for path, _ in pairs))
-    return [LabeledItem(items[path], label) for path, label in pairs]
+    pairs = [(storage.normalize(path), label, machine) for path, label, machine in pairs]
+    items = find_items(dict.fromkeys(path for path, _, _ in pairs))
+    return [LabeledItem(items[path], label, machine) for path, label, machine in pairs]
 
 
 def _class_names(label: str) -> list[str]:
@@ -200,9 +206,10 @@ def _from_manifest(location: str, attribute: str | None) -> list[LabeledItem]:
             f"{location} holds no labeled image under {reading.attribute!r} "
             f"({reading.lines} lines: {reading.counts}); wait for the job, or name another file."
         )
-    pairs = [(image.uri, image.label) for image in reading.images]
-    items = find_items(dict.fromkeys(uri for uri, _ in pairs))
-    return [LabeledItem(items[uri], label) for uri, label in pairs]
+    items = find_items(dict.fromkeys(image.uri for image in reading.images))
+    return [
+        LabeledItem(items[image.uri], image.label, image.human is False) for image in reading.images
+    ]
 
 
 def embed_seeds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from gandt.index.plan import plan_code
 from gandt.selection.spaces import moments
 from gandt.types import HalfArray, IntArray
 
-__all__ = ["jittered", "names_of", "thinned"]
+__all__ = ["Hunt", "held_out_hunts", "jittered", "names_of", "thinned", "tuned_hunts"]
 
 _DIMENSION = 256  # of jittered pools: a million of them in half a gigabyte
 _BLOCK = 50_000
@@ -25,6 +26,45 @@ def names_of(pool: Pool) -> tuple[tuple[str, ...], IntArray]:
     """All class names of a pool, leftovers too, and each image's as a number."""
     names, codes = np.unique(pool.labels, return_inverse=True)
     return tuple(names.tolist()), codes.astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """A rare class of a pool, and how it is looked for."""
+
+    pool: Pool
+    name: str
+    share: float | None  # that the class is thinned to; None: as it is
+    step: float  # share of the pool that is labeled per round
+    marks: tuple[float, ...]  # shares labeled at which recall is told
+
+    @property
+    def key(self) -> str:
+        """What it is called in a table."""
+        return f"{self.pool.name}, {self.name}"
+
+    def draw(self, redraw: int) -> tuple[HalfArray, IntArray]:
+        """Vectors, and the truth: 0 is the class, 1 all else."""
+        share = self.share
+        if share is None:
+            share = float((self.pool.labels == self.name).mean())
+        return thinned(self.pool, self.name, share, redraw)
+
+
+def tuned_hunts(pool: Pool) -> list[Hunt]:
+    """Each class of 60 images or more, thinned to 1 %: the pool that rounds were tuned on."""
+    wide = [name for name in pool.classes if (pool.labels == name).sum() >= 60]
+    return [Hunt(pool, name, 0.01, 0.005, (0.02, 0.05, 0.10)) for name in sorted(wide)]
+
+
+def held_out_hunts(pools: dict[str, Pool]) -> list[Hunt]:
+    """Classes of pools that nothing was tuned on; these are small, so 5 and 6.7 % is rare."""
+    marks = (0.05, 0.10, 0.20)
+    animals = [Hunt(pools["cats_dogs"], name, 0.05, 0.025, marks) for name in ("cat", "dog")]
+    weaves = [
+        Hunt(pools["textile_defects"], each, None, 0.025, marks) for each in ("global", "local")
+    ]
+    return animals + weaves
 
 
 def thinned(pool: Pool, name: str, share: float, redraw: int) -> tuple[HalfArray, IntArray]:

@@ -105,6 +105,14 @@ def test_labels_that_checked_automatic_ones_teach_and_prove_nothing() -> None:
     assert not len(none.rows)
 
 
+def test_labels_of_one_class_alone_prove_nothing() -> None:
+    alone = told(ROWS, np.zeros_like(TRUTH), CLASSES)
+    made = autolabel(STORE, alone, AutoOptions(copies=False))
+    assert f"all labels are of one class, {CLASSES[0]}" in made.refused
+    assert not len(made.rows)
+    assert all(each.refused for each in made.thresholds.classes)
+
+
 def test_the_audit_is_a_uniform_sample_of_the_probes_labels() -> None:
     labeled = told(ROWS, TRUTH, CLASSES)
     made = autolabel(STORE, labeled, AutoOptions(audit=40))

@@ -98,7 +98,7 @@ def test_a_sentence_never_says_more_than_is_known() -> None:
     assert "nothing can be said" in untold[0].sentence()
     drawn = (Slice(np.array([2]), 6, 2),)
     some = class_estimates(told(np.array([0, 1, 2]), truth, ("a", "b"), slices=drawn), 5)
-    assert some[0].sentence() == "a: 2 found, 0 to 5 left (95% interval from 1 uniform draws)."
+    assert some[0].sentence() == "a: 2 found, 0 to 5 left (95% interval from 1 uniform draw)."
 
 
 def test_intervals_hold_in_19_of_20_pools_though_rounds_hunt_between_the_draws() -> None:
@@ -123,3 +123,16 @@ def test_intervals_hold_in_19_of_20_pools_though_rounds_hunt_between_the_draws()
     assert held >= 0.95 * pools
     assert wide < 120
     assert abs(np.mean(errors)) < 4
+
+
+def test_labels_that_people_are_not_sure_of_raise_no_lower_end() -> None:
+    """They may all be mistakes, or none: the upper end counts them."""
+    truth = np.ones(100, np.int64)
+    truth[:12] = 0
+    drawn = (Slice(np.arange(100), 1000, 0),)
+    labeled = told(np.arange(100), truth, ("a", "b"), slices=drawn)
+    (sure, _) = class_estimates(labeled, 900)
+    assert sure.low > 40
+    labeled.probabilities[:12] = 0.7, 0.3
+    (doubted, _) = class_estimates(labeled, 900)
+    assert (doubted.found, doubted.low, doubted.high) == (12, 0, sure.high)

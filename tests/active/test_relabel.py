@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gandt.active.relabel import Weights, gains, new_gains, rater_weights, split_by_gain
+from gandt.active.relabel import Weights, gains, new_gains, rater_weights, soberly, split_by_gain
 from gandt.errors import UsageError
 
 EVEN = Weights(answer=0.5, probe=0.5)
@@ -44,12 +44,37 @@ def test_one_more_agreeing_answer_never_makes_an_image_more_urgent(
 def test_raters_weigh_by_how_much_less_they_err_than_the_likeliest_class() -> None:
     believed = np.array([[1.0, 0.0]] * 6 + [[0.0, 1.0]] * 4)
     perfect = rater_weights(believed, believed, 0.9)
-    assert perfect.probe == pytest.approx(1.0)
+    assert perfect.probe == pytest.approx(1 - 0.01 / 0.4)
     assert perfect.answer == pytest.approx(1 - 0.1 / 0.4)
     blind = rater_weights(np.tile([1.0, 0.0], (10, 1)), believed, 0.5)
     assert blind.probe == pytest.approx(1e-3)
     assert blind.answer == pytest.approx(1e-3)
     assert rater_weights(believed[:0], believed[:0], 0.8).answer == pytest.approx(0.8)
+
+
+def test_a_lone_answer_is_believed_as_much_as_its_worker() -> None:
+    believed = np.array([[0.95, 0.03, 0.02], [0.6, 0.3, 0.1], [0.95, 0.03, 0.02]])
+    sober = soberly(believed, np.array([1, 1, 3]), 0.7)
+    assert sober.tolist() == [pytest.approx([0.7, 0.15, 0.15]), [0.6, 0.3, 0.1], [0.95, 0.03, 0.02]]
+    assert soberly(believed[:, :1], np.array([1, 1, 3]), 0.7).tolist() == believed[:, :1].tolist()
+
+
+def test_what_is_certain_is_no_answer_of_a_worker() -> None:
+    """As seeds and planted known answers, which nobody is to be asked again."""
+    believed = np.array([[1.0, 0.0], [0.99, 0.01]])
+    sober = soberly(believed, np.array([1, 1]), 0.7)
+    assert sober.tolist() == [[1, 0], [pytest.approx(0.7), pytest.approx(0.3)]]
+
+
+def test_the_probe_is_not_blamed_for_labels_that_are_wrong() -> None:
+    """A perfect probe and labels of which 30 % are wrong, and known to be no better."""
+    truth = np.repeat([0, 1], 500)
+    wrong = np.random.default_rng(0).random(1000) < 0.3
+    believed = np.where((truth ^ wrong)[:, None] == [0, 1], 0.7, 0.3)
+    found = rater_weights(np.eye(2)[truth], believed, 0.7)
+    assert found.probe > 0.85
+    guessing = np.eye(2)[np.random.default_rng(1).integers(0, 2, 1000)]
+    assert rater_weights(guessing, believed, 0.7).probe < 0.15
 
 
 def test_the_budget_goes_where_it_is_worth_the_most() -> None:

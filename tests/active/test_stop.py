@@ -7,7 +7,7 @@ import pytest
 from clustered_pools import told
 
 from gandt.active.labeled import Labeled, Slice
-from gandt.active.stop import DRY_RUN, dry_run, outlook, round_worth, verdict
+from gandt.active.stop import DRY_RUN, dry_run, outlook, round_worth, seen_by_probe, verdict
 from gandt.errors import UsageError
 
 CLASSES = ("cat", "Other")
@@ -55,6 +55,25 @@ def test_the_estimate_is_doubled_and_called_an_estimate() -> None:
     assert outlook(history("x", "s"), 0, 4.2, unlabeled=6).upper_left == 6
 
 
+def test_misses_of_a_probe_that_does_not_see_the_class_count_for_nothing() -> None:
+    labeled = history("x" + "." * 70, "s" * 71)
+    for seen, stop in ((0.079, False), (0.08, True)):
+        found = outlook(labeled, 0, 3.0, 500, seen)
+        assert verdict([found]).stop is stop
+        said = " ".join(found.sentences())
+        assert ("hardly tells it from the rest" in said) is not stop
+        assert ("are left at most" in said) is stop
+
+
+def test_a_probe_sees_a_class_as_far_as_it_says_more_on_its_images() -> None:
+    people = np.array([[1, 0], [1, 0], [0, 1], [0, 0]], np.float64)
+    said = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.4, 0.6]])
+    assert seen_by_probe(said, people, 0) == pytest.approx(0.7 - 0.3)
+    assert seen_by_probe(said, people, 1) == pytest.approx(0.8 - 0.4)
+    assert seen_by_probe(said[:2], people[:2], 0) == 1.0
+    assert seen_by_probe(said, people[:, [1, 0, 0]], 2) == 1.0
+
+
 def test_without_draws_nothing_is_limited() -> None:
     found = outlook(history("x", "s"), 0, 4.2)
     assert found.limit == 1.0
@@ -87,3 +106,25 @@ def test_a_round_that_costs_more_than_it_brings_is_not_worth_it() -> None:
 def test_prices_are_not_negative() -> None:
     with pytest.raises(UsageError, match="0 or more"):
         round_worth(1.0, 10, -0.1, 1.0)
+
+
+def test_the_limit_holds_in_19_of_20_pools_though_the_class_is_never_found() -> None:
+    """Rounds use up the others, so that the share of the class grows from draw to draw."""
+    rng = np.random.default_rng(4)
+    pools, size, of_class, budget = 200, 600, 60, 60
+    held = 0
+    for _ in range(pools):
+        truth = np.ones(size, np.int64)
+        truth[rng.choice(size, of_class, replace=False)] = 0
+        rows = np.empty(0, np.int64)
+        slices: list[Slice] = []
+        for _ in range(6):
+            unlabeled = np.setdiff1d(np.arange(size), rows)
+            drawn = rng.choice(unlabeled, 12, replace=False)
+            slices.append(Slice(drawn, len(unlabeled), len(rows)))
+            vain = np.setdiff1d(unlabeled[truth[unlabeled] == 1], drawn)[: budget - len(drawn)]
+            rows = np.concatenate([rows, vain, drawn])
+        labeled = told(rows, truth, CLASSES, slices=tuple(slices))
+        left = of_class - int((truth[rows] == 0).sum())
+        held += left <= outlook(labeled, 0, 1.0, size - len(rows)).limit * (size - len(rows))
+    assert held >= 0.95 * pools

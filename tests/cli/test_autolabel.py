@@ -80,6 +80,20 @@ def test_the_options_are_those_of_the_library(
     assert line["animal-metadata"]["human-annotated"] == "no"
 
 
+def test_references_on_s3_are_labeled_in_a_job(
+    say: Say, tmp_path: Path, label: dict[str, str]
+) -> None:
+    rule = f"{tmp_path}/pool=s3://bucket/photos"
+    _, err = say("autolabel", "labels1.csv", "labels2.csv", "--uri-map", rule)
+    assert err.splitlines()[-5:] == [
+        "next:",
+        "  gandt launch auto/audit.manifest --task image-classification --labels Other,cat,dog",
+        "  gandt fetch audit --out answers/",
+        "  gandt aggregate answers/audit --out audit/",
+        "  gandt autolabel --audited audit/ --out auto",
+    ]
+
+
 def test_a_refusal_is_one_sentence_and_writes_nothing(
     say: Say, tmp_path: Path, label: dict[str, str]
 ) -> None:

@@ -64,8 +64,9 @@ def test_what_stands_beside_can_be_chosen(rare: Path, say: Say) -> None:
     assert (rare / "simulation" / "found.svg").is_file()
 
 
-def test_goals_are_mixed_by_share(rare: Path, say: Say) -> None:
-    goals = ("--goal", "find=0.7", "--goal", "learn=0.3")
+@pytest.mark.parametrize("learn", ["learn=0.3", "learn"])
+def test_goals_are_mixed_by_share_as_next_mixes_them(rare: Path, say: Say, learn: str) -> None:
+    goals = ("--goal", "find=0.7", "--goal", learn)
     out, _ = say("simulate", "--truth", "truth.csv", "--beside", "none", *goals, *QUICK)
     assert "goals find 0.7, learn 0.3" in out
 
@@ -86,9 +87,9 @@ def test_a_table_of_the_positives_alone_serves(rare: Path, say: Say) -> None:
         (["--truth", "truth.csv", "--target", "bear"], "no class 'bear'"),
         (["--truth", "truth.csv", "--target", "defect", "--seeds", "20"], "leave none to find"),
         (["--truth", "truth.csv", "--answers", "6"], "as many workers, and there are 5"),
-        (["--truth", "truth.csv", "--goal", "seek"], "choose of find, learn, balance"),
-        (["--truth", "truth.csv", "--goal", "find=much"], "a number above 0"),
-        (["--truth", "truth.csv", "--goal", "find=nan"], "a number above 0"),
+        (["--truth", "truth.csv", "--goal", "seek"], "write find, learn or balance"),
+        (["--truth", "truth.csv", "--goal", "find=much"], "--goal 'find=much': write"),
+        (["--truth", "truth.csv", "--goal", "find=nan"], "--goal 'find=nan': write"),
         (["--truth", "truth.csv", "--goal", "find", "--goal", "find=1"], "names find twice"),
         (["--truth", "truth.csv", "--beside", "luck"], "there is no 'luck'"),
         (["--truth", "truth.csv", "--target-accuracy", "1"], "cannot be kept or proven"),

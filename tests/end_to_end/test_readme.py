@@ -41,7 +41,7 @@ def round_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ANSWERED = {  # what people label before a command of the README, and who is not asked
     "gandt aggregate answers/": ("round1.manifest", "answers", ()),
     "gandt aggregate answers2/": ("round2.manifest", "answers2", ("--without=eve", "--seed=3")),
-    "gandt aggregate answers3/": ("auto/audit.manifest", "answers3", ("--without=eve", "--seed=4")),
+    "gandt aggregate answers3/": ("auto/audit.manifest", "answers3", ("--without=eve", "--seed=3")),
 }
 
 

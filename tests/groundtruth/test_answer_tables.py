@@ -312,6 +312,11 @@ class TestParseLabel:
 
 
 class TestGold:
+    def test_automatic_labels_are_no_known_answers(self, tmp_path: Path) -> None:
+        uri = written(tmp_path, "g.csv", "task,label,source\na.jpg,Cat,human\nb.jpg,Dog,machine\n")
+        with pytest.raises(AnswerError, match="1 automatic label, which nobody knows to be right"):
+            read_gold(uri)
+
     def test_any_table_with_a_task_and_a_label(self, tmp_path: Path) -> None:
         uri = written(tmp_path, "g.csv", "uri,gold\na.jpg,Cat\na.jpg,Cat\nb.jpg,Dog\n")
         assert read_gold(uri) == {"a.jpg": "Cat", "b.jpg": "Dog"}

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from rounds_files import NOON, answer, job_line, names_in, write_index, write_li
 from gandt.active.autolabel import AutoOptions
 from gandt.errors import StorageError, UsageError
 from gandt.groundtruth.json_lines import read_objects
-from gandt.rounds.audit import Audit, measure
+from gandt.rounds.audit import Audit, _judge, measure
 from gandt.rounds.audit_files import Checked, Told, read_checked, write_checked
 from gandt.rounds.automatic import Sources, label_automatically
 from gandt.rounds.automatic_folder import AutoRow, LabelFiles, read_rows_of, writing_labels
@@ -128,6 +129,42 @@ def test_what_a_small_sample_cannot_decide_is_left_open(folder: Path) -> None:
     assert below.advice.startswith(f"have more checked before you use {folder}/auto/labels.csv")
 
 
+def test_no_sample_is_asked_for_that_could_not_prove_the_promise(
+    labeled: Path, folder: Path, tmp_path: Path
+) -> None:
+    """At just the promised accuracy none can; nor one of more labels than the machine gave."""
+    just = audit(folder, people(folder, wrong(folder, 5)))
+    assert (just.verdict, just.measured.right) == ("open", 95)
+    made = sum(len(block) for block in read_rows_of(str(folder / "auto")))
+    assert just.advice.endswith(f"no sample of these {made:,} labels proves the promise")
+    nearly = audit(folder, people(folder, wrong(folder, 4)))
+    assert nearly.measured.right == 96 and made < 5000
+    assert nearly.advice == just.advice
+
+
+def test_of_many_classes_one_may_fall_short_by_chance(tmp_path: Path) -> None:
+    """Two wrong of five refute 95 % for one class, and happen by chance where there are twelve."""
+    names = [f"c{number:02d}" for number in range(12)]
+    summary = {
+        "promise": {"target": 0.95, "each_class": True},
+        "classes": names,
+        "tasks": 60,
+        "copies": 0,
+    }
+    sample = [Checked(f"{name} {n}", name, 0.9) for name in names for n in range(5)]
+
+    def judge(classes: int, wrong: int) -> Audit:
+        mine = [
+            replace(each, people=Told("else" if at < wrong else each.machine, 1.0, 1))
+            for at, each in enumerate(sample[: 5 * classes])
+        ]
+        return _judge("auto", summary, mine, [])
+
+    assert judge(1, 2).verdict == "refuted"
+    assert judge(12, 2).verdict == "open"
+    assert judge(12, 4).verdict == "refuted"
+
+
 def test_a_refuted_promise_says_what_to_do(folder: Path) -> None:
     found = audit(folder, people(folder, wrong(folder, 20)))
     assert (found.verdict, found.measured.right) == ("refuted", 80)
@@ -146,7 +183,7 @@ def test_wrong_labels_are_told_by_the_class_that_the_machine_gave(folder: Path) 
 def test_a_class_that_falls_short_is_named_though_the_whole_does_not(folder: Path) -> None:
     said = machine(folder)
     few = min(set(said.values()), key=[*said.values()].count)
-    found = audit(folder, people(folder, wrong(folder, 4, of=few)))
+    found = audit(folder, people(folder, wrong(folder, 5, of=few)))
     assert found.verdict == "open"
     assert any(f"of {few} alone fewer are right" in note for note in found.notes)
 

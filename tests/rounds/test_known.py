@@ -503,6 +503,49 @@ def test_a_drawn_image_that_was_labeled_before_spoils_the_draw(
     assert "an image of it stands among those labeled before" in found.notes[-1]
 
 
+def test_a_draw_says_nothing_of_images_that_came_into_the_pool_later(
+    index: Index, tmp_path: Path
+) -> None:
+    """Nor of those left out then, as sent and not yet answered; what they hold was not drawn."""
+    first = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
+    second = job(tmp_path / "2.manifest", 2, {4: ("uniform", "cat")}, labeled=2, unlabeled=30)
+    found = known(index, first, second)
+    assert found.labeled.slices == ()
+    assert found.notes == (
+        "the uniform draw of round 2 is left out of estimates: it was drawn from 30 images, not "
+        "from 6 others that came into the pool since or were left out then.",
+    )
+
+
+def test_a_draw_beside_images_that_are_always_left_out_counts(index: Index, tmp_path: Path) -> None:
+    first = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
+    second = job(tmp_path / "2.manifest", 2, {4: ("uniform", "cat")}, labeled=2, unlabeled=30)
+    out = tmp_path / "out.txt"
+    out.write_text("\n".join(NAMES[20:26]) + "\n")
+    (part,) = known(index, first, second, exclude=[str(out)]).labeled.slices
+    assert (part.rows.tolist(), part.unlabeled) == ([4], 30)
+    out.write_text("\n".join(NAMES[20:30]) + "\n")
+    found = known(index, first, second, exclude=[str(out)])
+    assert found.labeled.slices == ()
+    assert "also from images that are left out now" in found.notes[-1]
+
+
+def test_images_that_left_the_pool_shrink_what_a_draw_was_from(
+    index: Index, tmp_path: Path
+) -> None:
+    """38 of 40 live; then there were 39. Where what was drawn is gone itself, nothing is known."""
+    first = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
+    rows = {4: ("uniform", "cat"), 5: ("uniform", "dog")}
+    second = job(tmp_path / "2.manifest", 2, rows, labeled=2, unlabeled=37)
+    (part,) = known(index, first, second).labeled.slices
+    assert (part.rows.tolist(), part.unlabeled) == ([4, 5], 36)
+    rows[38] = ("uniform", "cat")
+    second = job(tmp_path / "2.manifest", 2, rows, labeled=2, unlabeled=37)
+    found = known(index, first, second)
+    assert found.labeled.slices == ()
+    assert "images that it drew have left the pool since" in found.notes[-1]
+
+
 def test_a_class_that_was_sought_and_is_nowhere_is_said(index: Index, tmp_path: Path) -> None:
     path = write_lines(
         tmp_path / "o.manifest", [job_line(NAMES[1], "cat", **asked(2, "find", 1, 2, "lynx"))]
@@ -555,7 +598,8 @@ def test_checks_of_automatic_labels_stand_where_the_rounds_counted_them(
     """They have no round of their own; draws from images that now have a label are left out."""
     first = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
     second = job(tmp_path / "2.manifest", 2, {4: ("uniform", "cat")}, labeled=2, unlabeled=36)
-    third = job(tmp_path / "3.manifest", 3, {5: ("uniform", "dog")}, labeled=5, unlabeled=30)
+    left = 33 if form == "audit" else 31  # two keep an automatic label
+    third = job(tmp_path / "3.manifest", 3, {5: ("uniform", "dog")}, labeled=5, unlabeled=left)
     checks = [job_line(NAMES[row], "cat", **{"gandt-why": "audit"}) for row in (9, 8)]
     audit = str(write_lines(tmp_path / "audit" / "output.manifest", checks))
     folder = automatic(
@@ -580,10 +624,11 @@ def test_checks_of_automatic_labels_stand_where_the_rounds_counted_them(
 def test_checks_that_no_round_counted_come_last(index: Index, tmp_path: Path) -> None:
     first = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
     folder = automatic(tmp_path / "auto" / "labels.csv", {7: "cat"}, {9: "cat"})
-    third = job(tmp_path / "3.manifest", 3, {5: ("uniform", "dog")}, labeled=2, unlabeled=30)
+    third = job(tmp_path / "3.manifest", 3, {5: ("uniform", "dog")}, labeled=2, unlabeled=34)
     found = known(index, folder, first, third)
     assert found.labeled.rows.tolist() == [1, 2, 5, 9]
-    assert len(found.labeled.slices) == 1
+    assert found.labeled.slices == ()
+    assert "from 34 images, not from 1 other that came" in found.notes[-1]
 
 
 def test_machine_labels_of_ground_truth_are_automatic(index: Index, tmp_path: Path) -> None:
@@ -936,3 +981,25 @@ def test_a_thousand_labels_in_a_hundred_thousand_images_are_quick(tmp_path: Path
     read = seconds(lambda: known(index, str(path)))
     assert known(index, str(path)).labeled.rows.tolist() == rows
     assert read < 20 * look + 0.2
+
+
+def test_what_a_machine_labeled_is_no_seed(index: Index, tmp_path: Path) -> None:
+    """As a seed nobody would doubt it, and it would prove automatic labels by themselves."""
+    lines = [f"{NAMES[0]},cat,human", f"{NAMES[1]},dog,machine", f"{NAMES[2]},dog,Machine"]
+    (tmp_path / "labels.csv").write_text("\n".join(["task,label,source", *lines]))
+    job_lines = [
+        job_line(NAMES[3], "cat"),
+        job_line(NAMES[4], "dog", human=False),
+    ]
+    manifest = write_lines(tmp_path / "output.manifest", job_lines)
+    for source, number, first in (
+        (tmp_path / "labels.csv", "2 automatic labels", NAMES[1]),
+        (manifest, "1 automatic label", NAMES[4]),
+    ):
+        with pytest.raises(UsageError) as error:
+            known(index, seeds=[str(source)])
+        assert str(error.value) == (
+            f"--seeds holds {number}, which nobody checked; first: {first}. Give that file to "
+            "--labels, which tells automatic labels from people's."
+        )
+        assert len(known(index, str(source)).automatic) == int(number[0])

@@ -110,6 +110,18 @@ def test_on_s3_all_of_this_is_the_same(bucket: Bucket) -> None:
     assert find(bucket.uri("jobs/gt/"), bucket.uri("jobs/gt")) == [gt]
 
 
+@pytest.mark.parametrize("pattern", ["jobs/round*", "jobs/round*/"])
+def test_a_pattern_finds_folders_on_s3_as_on_this_machine(bucket: Bucket, pattern: str) -> None:
+    for name in ("round10/labels.csv", "round2/labels.csv", "round2/labels.parquet"):
+        bucket.put(f"jobs/{name}", b"")
+    bucket.put("jobs/round3/manifests/output/output.manifest", b"")
+    assert find(bucket.uri(pattern)) == [
+        bucket.uri("jobs/round2/labels.parquet"),
+        bucket.uri("jobs/round3/manifests/output/output.manifest"),
+        bucket.uri("jobs/round10/labels.csv"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -267,6 +279,10 @@ REFUSED: list[tuple[str, str]] = [
     ("path,label\na.jpg,cat\n./a.jpg,dog\n", r"gives \./a\.jpg two labels, cat and dog"),
     ('path,label\n/1.jpg,"[""a"", ""b""]"\n', r"holds lists of labels or boxes \(/1\.jpg: \[\"a"),
     ('path,label\n/1.jpg,"{""left"": 3}"\n', "holds lists of labels or boxes"),
+    (  # of several labels none was chosen
+        "task,label,confidence,confidences\n/1.jpg,,0.9,\n",
+        "holds several labels per image, not one class",
+    ),
     ("uri,class,rank,why\n/1.jpg,cat,1,auto\n", "is a selection, whose classes are guesses"),
     ("task,worker,label\n/1.jpg,w,cat\n", r"a row per answer of a worker, not labels: run `gandt "),
     ("worker,answers,accuracy\nw,3,0.5\n", "has no column of the path of an image"),

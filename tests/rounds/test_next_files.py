@@ -126,11 +126,14 @@ def test_what_may_be_overwritten(plan: Callable[..., Plan], tmp_path: Path) -> N
 def test_the_manifest_of_another_round_is_not_overwritten(
     plan: Callable[..., Plan], tmp_path: Path
 ) -> None:
-    line = '{"source-ref": "/a.jpg", "gandt-round": 2}\n'
-    (tmp_path / "r.manifest").write_text(line)
-    with pytest.raises(UsageError, match=r"holds round 2, and this is round 1.*round1\.manifest"):
-        write_plan(f"{tmp_path}/r.manifest", plan())
-    assert (tmp_path / "r.manifest").read_text() == line
+    this = plan()
+    for other in (this.known.round + 1, this.known.round - 1):
+        line = f'{{"source-ref": "/a.jpg", "gandt-round": {other}}}\n'
+        (tmp_path / "r.manifest").write_text(line)
+        sentence = rf"holds round {other}, and this is round {this.known.round}.*\.manifest"
+        with pytest.raises(UsageError, match=sentence):
+            write_plan(f"{tmp_path}/r.manifest", this)
+        assert (tmp_path / "r.manifest").read_text() == line
     assert not (tmp_path / "r.frontier.npz").exists()
 
 
