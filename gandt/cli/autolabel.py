@@ -15,8 +15,8 @@ from gandt.cli.threads import one_blas_thread
 from gandt.errors import AnswerError, UsageError
 
 if TYPE_CHECKING:
-    from gandt.rounds.audit import Audit
-    from gandt.rounds.automatic_words import Automatic
+    from gandt.rounds.automatic.audit import Audit
+    from gandt.rounds.automatic.words import Automatic
 
 __all__ = ["AUTOLABEL_EXAMPLE", "autolabel"]
 
@@ -134,11 +134,11 @@ def autolabel(
             raise UsageError(
                 "--audited measures the labels in --out and needs no --labels: give one of the two."
             )
-        from gandt.rounds.audit import measure
+        from gandt.rounds.automatic.audit import measure
 
         _say_measured(measure(out, [*audited, *(more or [])], now=now, attribute=attribute), json)
         return
-    from gandt.rounds.automatic import Sources, label_automatically
+    from gandt.rounds.automatic.automatic import Sources, label_automatically
 
     options = AutoOptions(
         target_accuracy=target_accuracy,

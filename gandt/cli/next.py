@@ -146,8 +146,8 @@ def next_(
     from gandt.active.rounds import RoundOptions
     from gandt.cli.next_output import following, printed
     from gandt.groundtruth.uri_map import UriMap
-    from gandt.rounds.next_files import check_destination, write_plan
-    from gandt.rounds.plan import plan_next
+    from gandt.rounds.next.files import check_destination, write_plan
+    from gandt.rounds.next.plan import plan_next
 
     if (price is None) != (value is None):
         given, missing = ("--price", "--value") if value is None else ("--value", "--price")

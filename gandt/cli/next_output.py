@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from gandt.active.stop import DRY_RUN
 from gandt.cli.output import count
-from gandt.rounds.plan import UNSURE
+from gandt.rounds.next.plan import UNSURE
 
 if TYPE_CHECKING:
-    from gandt.rounds.next_files import NextFiles
-    from gandt.rounds.plan import Plan
+    from gandt.rounds.next.files import NextFiles
+    from gandt.rounds.next.plan import Plan
 
 __all__ = ["following", "printed"]
 

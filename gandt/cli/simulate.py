@@ -13,7 +13,7 @@ from gandt.errors import UsageError
 
 if TYPE_CHECKING:
     from gandt.active.simulate import Strategy
-    from gandt.rounds.rehearsal import Progress
+    from gandt.rounds.rehearsal.rehearsal import Progress
 
 __all__ = ["SIMULATE_EXAMPLE", "simulate"]
 
@@ -109,9 +109,9 @@ def simulate(
     history, two plots and a page.
     """
     one_blas_thread()
-    from gandt.rounds.rehearsal import RehearsalOptions, rehearse
-    from gandt.rounds.rehearsal_files import check_folder, write_rehearsal
-    from gandt.rounds.rehearsal_words import lines, summary
+    from gandt.rounds.rehearsal.files import check_folder, write_rehearsal
+    from gandt.rounds.rehearsal.rehearsal import RehearsalOptions, rehearse
+    from gandt.rounds.rehearsal.words import lines, summary
 
     check_folder(out)
     options = RehearsalOptions(
@@ -170,7 +170,7 @@ def _strategies(text: str) -> tuple[Strategy, ...]:
 
 def _standing(progress: Progress) -> str:
     """Say where it stands, and for how long it will go on."""
-    from gandt.rounds.rehearsal_words import NAMES
+    from gandt.rounds.rehearsal.words import NAMES
 
     state = progress.played
     parts = [

@@ -21,10 +21,10 @@ from gandt.groundtruth.check import check_manifest
 from gandt.groundtruth.json_lines import read_objects
 from gandt.index.folder import open_index
 from gandt.report.results.source import read_results
-from gandt.rounds.audit import measure
-from gandt.rounds.automatic import Sources, label_automatically
-from gandt.rounds.automatic_words import Automatic
-from gandt.rounds.known import read_known
+from gandt.rounds.automatic.audit import measure
+from gandt.rounds.automatic.automatic import Sources, label_automatically
+from gandt.rounds.automatic.words import Automatic
+from gandt.rounds.known.known import read_known
 from gandt.selection.seeds import find_seeds
 from gandt.types import IntArray
 

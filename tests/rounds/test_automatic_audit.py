@@ -21,10 +21,10 @@ from rounds_files import NOON, answer, job_line, names_in, write_index, write_li
 from gandt.active.autolabel import AutoOptions
 from gandt.errors import StorageError, UsageError
 from gandt.groundtruth.json_lines import read_objects
-from gandt.rounds.audit import Audit, _judge, measure
-from gandt.rounds.audit_files import Checked, Told, read_checked, write_checked
-from gandt.rounds.automatic import Sources, label_automatically
-from gandt.rounds.automatic_folder import AutoRow, LabelFiles, read_rows_of, writing_labels
+from gandt.rounds.automatic.audit import Audit, _judge, measure
+from gandt.rounds.automatic.audit_files import Checked, Told, read_checked, write_checked
+from gandt.rounds.automatic.automatic import Sources, label_automatically
+from gandt.rounds.automatic.folder import AutoRow, LabelFiles, read_rows_of, writing_labels
 from gandt.selection.seeds import find_seeds
 
 if TYPE_CHECKING:

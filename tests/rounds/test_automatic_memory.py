@@ -16,8 +16,8 @@ PROGRAM = """
 import resource, sys
 from datetime import datetime, timezone
 from gandt.active.autolabel import AutoOptions
-from gandt.rounds.audit import measure
-from gandt.rounds.automatic import Sources, label_automatically
+from gandt.rounds.automatic.audit import measure
+from gandt.rounds.automatic.automatic import Sources, label_automatically
 
 folder, now = sys.argv[1], datetime.now(timezone.utc)
 sources = Sources([f"{folder}/labels.csv"])

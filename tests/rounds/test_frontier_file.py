@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gandt.active.frontier import Frontier
-from gandt.rounds.frontier_file import frontier_path, read_frontier, write_frontier
+from gandt.rounds.known.frontier_file import frontier_path, read_frontier, write_frontier
 
 if TYPE_CHECKING:
     from s3_server import Bucket

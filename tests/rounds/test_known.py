@@ -27,8 +27,8 @@ from gandt.index.ann import ExactIndex
 from gandt.index.folder import Index, open_index
 from gandt.index.update import update_index
 from gandt.pool.sources import open_pool
-from gandt.rounds.frontier_file import write_frontier
-from gandt.rounds.known import Known, read_known
+from gandt.rounds.known.frontier_file import write_frontier
+from gandt.rounds.known.known import Known, read_known
 from gandt.types import Candidate, Selection
 
 if TYPE_CHECKING:

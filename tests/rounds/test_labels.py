@@ -17,7 +17,7 @@ from rounds_files import answer, asked, job_line, write_lines
 from gandt.errors import GandtError, ManifestError, StorageError, UsageError
 from gandt.groundtruth.manifest import write_manifest
 from gandt.report.selection_table import write_selection_table
-from gandt.rounds.labels import (
+from gandt.rounds.known.labels import (
     Asked,
     LabelFile,
     LabelRow,

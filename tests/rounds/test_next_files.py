@@ -22,8 +22,8 @@ from gandt.active.frontier import Frontier
 from gandt.active.rounds import RoundOptions
 from gandt.errors import UsageError
 from gandt.groundtruth.uri_map import UriMap
-from gandt.rounds.next_files import check_destination, write_plan
-from gandt.rounds.plan import Plan, plan_next
+from gandt.rounds.next.files import check_destination, write_plan
+from gandt.rounds.next.plan import Plan, plan_next
 
 if TYPE_CHECKING:
     from s3_server import Bucket
@@ -150,8 +150,8 @@ def test_a_round_may_lie_on_s3(plan: Callable[..., Plan], bucket: Bucket) -> Non
 WRITER = """
 import sys
 from gandt.active.rounds import RoundOptions
-from gandt.rounds.next_files import write_plan
-from gandt.rounds.plan import plan_next
+from gandt.rounds.next.files import write_plan
+from gandt.rounds.next.plan import plan_next
 
 index, seeds, out = sys.argv[1:]
 plans = [

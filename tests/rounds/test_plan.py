@@ -17,9 +17,9 @@ from gandt.active.labeled import Labeled, Slice
 from gandt.active.rounds import Examples, RoundOptions
 from gandt.errors import UsageError
 from gandt.index.folder import Index
-from gandt.rounds.known import Known
-from gandt.rounds.next_files import write_plan
-from gandt.rounds.plan import Plan, plan_next, plan_round
+from gandt.rounds.known.known import Known
+from gandt.rounds.next.files import write_plan
+from gandt.rounds.next.plan import Plan, plan_next, plan_round
 from gandt.types import IntArray
 
 CLASSES = ("Other", "common", "rare")

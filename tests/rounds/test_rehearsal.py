@@ -19,11 +19,11 @@ from rounds_files import write_index
 
 from gandt.errors import UsageError
 from gandt.report.charts import Line, Text
-from gandt.rounds.rehearsal import Progress, Rehearsal, RehearsalOptions, rehearse
-from gandt.rounds.rehearsal_files import check_folder, history_rows, write_rehearsal
-from gandt.rounds.rehearsal_page import rehearsal_page
-from gandt.rounds.rehearsal_plots import accuracy_plot, found_plot
-from gandt.rounds.rehearsal_words import lines, stop_sentence, summary
+from gandt.rounds.rehearsal.files import check_folder, history_rows, write_rehearsal
+from gandt.rounds.rehearsal.page import rehearsal_page
+from gandt.rounds.rehearsal.plots import accuracy_plot, found_plot
+from gandt.rounds.rehearsal.rehearsal import Progress, Rehearsal, RehearsalOptions, rehearse
+from gandt.rounds.rehearsal.words import lines, stop_sentence, summary
 
 SIZES = {"<rare>": 30, "common": 170, "usual": 200}
 PLAIN = RehearsalOptions(

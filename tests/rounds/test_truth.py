@@ -14,7 +14,7 @@ from rounds_files import write_index
 
 from gandt.errors import UsageError
 from gandt.index.folder import Index
-from gandt.rounds.truth import Truth, read_truth
+from gandt.rounds.rehearsal.truth import Truth, read_truth
 
 URIS = ("/pool/cat/1.jpg", "/pool/dog/1.jpg", "/pool/dog/2.jpg", "s3://bucket/tar.tar#cow/3.jpg")
 

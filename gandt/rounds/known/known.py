@@ -19,9 +19,9 @@ from gandt.active.labeled import Labeled
 from gandt.active.rounds import Examples
 from gandt.errors import UsageError
 from gandt.index.folder import Index
-from gandt.rounds.evidence import Evidence, live_rows, number_of
-from gandt.rounds.frontier_file import read_frontier
-from gandt.rounds.labels import find_label_files, read_label_file, read_worker_accuracy
+from gandt.rounds.known.evidence import Evidence, live_rows, number_of
+from gandt.rounds.known.frontier_file import read_frontier
+from gandt.rounds.known.labels import find_label_files, read_label_file, read_worker_accuracy
 from gandt.selection.exclude import read_excluded
 from gandt.selection.seeds import LabeledItem, embed_seeds, find_seeds
 from gandt.types import Embedder, FloatArray, IntArray, SeedSet
@@ -68,7 +68,7 @@ def read_known(
     ----------
     labels
         Files of labels, folders of rounds or jobs, and patterns of them; see
-        `gandt.rounds.labels`. Uncertain labels count with their confidence.
+        `gandt.rounds.known.labels`. Uncertain labels count with their confidence.
     seeds
         Labeled examples, as `gandt.selection.seeds.find_seeds` takes them. Those that are images
         of the pool, by name or by bytes, are labels.

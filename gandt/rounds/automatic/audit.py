@@ -1,9 +1,10 @@
 """The audit: what people say of a sample of the automatic labels, and what that makes of the rest.
 
 Reads the folder of automatic labels and the labels of its `audit.manifest`, in any form that
-`gandt.rounds.labels` knows. Writes the folder's labels again, with people's labels in place of the
-machine's on what they checked; `audit.csv` keeps both, so that it may be measured again when more
-answers are in. Where the promise is refuted, the labels that the probe gave are certain no more.
+`gandt.rounds.known.labels` knows. Writes the folder's labels again, with people's labels in place
+of the machine's on what they checked; `audit.csv` keeps both, so that it may be measured again when
+more answers are in. Where the promise is refuted, the labels that the probe gave are certain no
+more.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from gandt.active.estimates import upper_share
 from gandt.errors import UsageError
 from gandt.groundtruth.json_lines import SOURCE_REF, read_objects
 from gandt.groundtruth.task_lines import task_name
-from gandt.rounds.audit_files import Checked, Told, read_checked, write_audited
-from gandt.rounds.automatic_folder import AUDIT, AUDIT_MANIFEST, LABELS_CSV, read_summary
-from gandt.rounds.labels import find_label_files, read_label_file
+from gandt.rounds.automatic.audit_files import Checked, Told, read_checked, write_audited
+from gandt.rounds.automatic.folder import AUDIT, AUDIT_MANIFEST, LABELS_CSV, read_summary
+from gandt.rounds.known.labels import find_label_files, read_label_file
 
 __all__ = ["Audit", "ClassAudit", "Verdict", "measure"]
 
@@ -101,9 +102,9 @@ def measure(
     Parameters
     ----------
     out
-        The folder that `gandt.rounds.automatic` wrote, local or `s3://`.
+        The folder that `gandt.rounds.automatic.automatic` wrote, local or `s3://`.
     sources
-        Labels of people, as `gandt.rounds.labels.find_label_files` takes them.
+        Labels of people, as `gandt.rounds.known.labels.find_label_files` takes them.
     now
         When people labeled, for the output manifest; any time zone.
     attribute

@@ -18,7 +18,7 @@ from gandt import storage
 from gandt.errors import StorageError
 from gandt.groundtruth.json_lines import WHY, parse_line
 from gandt.groundtruth.task_lines import task_name
-from gandt.rounds.automatic_folder import (
+from gandt.rounds.automatic.folder import (
     AUDIT,
     LABELS,
     OUTPUT,

@@ -1,8 +1,8 @@
 """What to label next, in words that files and people understand.
 
-Reads an index and the labels of all rounds (through `gandt.rounds.known`), lets
+Reads an index and the labels of all rounds (through `gandt.rounds.known.known`), lets
 `gandt.active.rounds` choose, and keeps the choice together with what is said of it. Writes nothing;
-that is `gandt.rounds.next_files`.
+that is `gandt.rounds.next.files`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from gandt.errors import UsageError
 from gandt.index.ann import open_search
 from gandt.index.folder import Index, open_index
 from gandt.index.model import load_model_of
-from gandt.rounds.known import Known, read_known
-from gandt.rounds.labels import find_label_files
-from gandt.rounds.round_selection import as_selection
+from gandt.rounds.known.known import Known, read_known
+from gandt.rounds.known.labels import find_label_files
+from gandt.rounds.next.selection import as_selection
 from gandt.types import Selection
 
 __all__ = ["UNSURE", "Group", "Plan", "plan_next", "plan_round"]
@@ -215,7 +215,7 @@ def plan_next(
     labels
         Files and folders with the labels of all rounds.
     seeds, exclude, attribute
-        As `gandt.rounds.known.read_known` takes them.
+        As `gandt.rounds.known.known.read_known` takes them.
     model, device
         To embed seeds that are not of the pool.
 

@@ -2,7 +2,7 @@
 
 Reads an index and a table of true labels, plays ours and what stands beside it from the same seeds,
 once or with several draws of seeds, workers and uniform slices, and gives what happened. What is
-said of it is in `rehearsal_words`, the files in `rehearsal_files`.
+said of it is in `words`, the files in `files`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gandt.active.simulate import STRATEGIES, Played, SimOptions, Strategy, simu
 from gandt.errors import UsageError
 from gandt.index.ann import open_search
 from gandt.index.folder import open_index
-from gandt.rounds.truth import Truth, read_truth
+from gandt.rounds.rehearsal.truth import Truth, read_truth
 
 __all__ = [
     "Mean",

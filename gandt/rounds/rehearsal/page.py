@@ -12,9 +12,9 @@ from gandt.report.contact_sheet_parts import safe
 from gandt.report.contact_sheet_style import STYLE
 from gandt.report.curves import curve_rules
 from gandt.report.page_head import page_head
-from gandt.rounds.rehearsal import Rehearsal
-from gandt.rounds.rehearsal_plots import accuracy_plot, found_plot
-from gandt.rounds.rehearsal_words import (
+from gandt.rounds.rehearsal.plots import accuracy_plot, found_plot
+from gandt.rounds.rehearsal.rehearsal import Rehearsal
+from gandt.rounds.rehearsal.words import (
     NAMES,
     amount,
     commonest,

@@ -23,8 +23,8 @@ from gandt.groundtruth.uri_map import UriMap
 from gandt.pool.sources import find_items, read_item
 from gandt.report.contact_sheet import write_contact_sheet
 from gandt.report.selection_table import write_selection_table
-from gandt.rounds.frontier_file import write_frontier
-from gandt.rounds.plan import Plan
+from gandt.rounds.known.frontier_file import write_frontier
+from gandt.rounds.next.plan import Plan
 
 __all__ = ["NextFiles", "check_destination", "write_plan"]
 

@@ -1,7 +1,7 @@
 """Labels of people in, automatic labels of the rest of the pool out: what `gandt autolabel` does.
 
-Reads an index and the labels of the rounds so far (`gandt.rounds.known`), lets
-`gandt.active.autolabel` decide, and writes the folder (`automatic_folder`). Where nothing can be
+Reads an index and the labels of the rounds so far (`gandt.rounds.known.known`), lets
+`gandt.active.autolabel` decide, and writes the folder (`folder`). Where nothing can be
 promised, nothing is written.
 """
 
@@ -23,8 +23,8 @@ from gandt.groundtruth.json_lines import WHY, dump
 from gandt.groundtruth.label_names import check_attribute
 from gandt.groundtruth.uri_map import UriMap
 from gandt.index.folder import Index, open_index
-from gandt.rounds.audit_files import Checked, write_checked
-from gandt.rounds.automatic_folder import (
+from gandt.rounds.automatic.audit_files import Checked, write_checked
+from gandt.rounds.automatic.folder import (
     AUDIT,
     AUDIT_MANIFEST,
     BLOCK,
@@ -40,8 +40,8 @@ from gandt.rounds.automatic_folder import (
     writing,
     writing_labels,
 )
-from gandt.rounds.automatic_words import Automatic
-from gandt.rounds.known import Known, read_known
+from gandt.rounds.automatic.words import Automatic
+from gandt.rounds.known.known import Known, read_known
 from gandt.selection.exclude import read_excluded
 from gandt.types import Embedder, IntArray
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gandt.active.simulate import Strategy
-from gandt.rounds.rehearsal import Mean, Rehearsal
+from gandt.rounds.rehearsal.rehearsal import Mean, Rehearsal
 
 __all__ = [
     "NAMES",

@@ -16,7 +16,7 @@ from gandt import storage
 from gandt.errors import UsageError
 from gandt.groundtruth.manifest import is_manifest
 from gandt.pool.globs import has_wildcards, matches, matching_folders, matching_objects
-from gandt.rounds.label_rows import (
+from gandt.rounds.known.label_rows import (
     WANTED,
     Asked,
     LabelRow,

@@ -19,7 +19,7 @@ from gandt.active.labeled import Labeled, Slice
 from gandt.active.logistic import Floats
 from gandt.errors import UsageError
 from gandt.index.folder import Index
-from gandt.rounds.labels import Asked, LabelFile, LabelRow
+from gandt.rounds.known.labels import Asked, LabelFile, LabelRow
 from gandt.types import IntArray
 
 __all__ = ["Evidence", "live_rows", "number_of"]

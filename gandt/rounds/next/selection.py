@@ -15,7 +15,7 @@ import numpy as np
 from gandt.active.labeled import Labeled
 from gandt.active.rounds import Round
 from gandt.index.folder import Index
-from gandt.rounds.known import Known
+from gandt.rounds.known.known import Known
 from gandt.types import Candidate, FloatArray, IntArray, SeedSet, Selection
 
 __all__ = ["STRATEGY", "as_selection"]

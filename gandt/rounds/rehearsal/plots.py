@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from gandt.active.simulate import Strategy
 from gandt.report.charts import Picture, Role, Shape
 from gandt.report.curves import Curve, Flag, curve_chart
-from gandt.rounds.rehearsal import Mean, Rehearsal
-from gandt.rounds.rehearsal_words import NAMES, amount, commonest, joined, share
+from gandt.rounds.rehearsal.rehearsal import Mean, Rehearsal
+from gandt.rounds.rehearsal.words import NAMES, amount, commonest, joined, share
 
 __all__ = ["accuracy_plot", "found_plot"]
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from gandt import storage
 from gandt.errors import UsageError
 from gandt.report.curves import svg_file
-from gandt.rounds.rehearsal import Rehearsal
-from gandt.rounds.rehearsal_page import rehearsal_page
-from gandt.rounds.rehearsal_plots import accuracy_plot, found_plot
+from gandt.rounds.rehearsal.page import rehearsal_page
+from gandt.rounds.rehearsal.plots import accuracy_plot, found_plot
+from gandt.rounds.rehearsal.rehearsal import Rehearsal
 from gandt.tables import format_csv
 
 __all__ = ["check_folder", "history_rows", "write_rehearsal"]

@@ -1,0 +1,1 @@
+"""Automatic labels: made, written, and measured by an audit."""

@@ -1,0 +1,1 @@
+"""All that is known so far: labels, seeds, and how each round was drawn."""

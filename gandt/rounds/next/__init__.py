@@ -1,0 +1,1 @@
+"""The round that comes next: chosen, and written as a manifest."""

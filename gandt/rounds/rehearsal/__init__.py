@@ -1,0 +1,1 @@
+"""Rounds rehearsed on images whose labels are known."""
