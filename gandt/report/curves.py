@@ -59,6 +59,7 @@ class Curve:
     shape: Shape = "circle"
     dashed: bool = False
     marks: bool = True  # a line that is no measurement, such as a limit, has none
+    joined: bool = True  # points of unrelated cases have no line between them
     note: str = ""  # stands behind the name, such as the last value
 
 
@@ -142,13 +143,13 @@ def curve_chart(
     _put_flags(picture, [(place(flag.x, 0)[0], flag) for flag in flags], left, (top, bottom))
     for curve in reversed(curves):  # the first on top
         placed = [place(x, y) for x, y in curve.points]
-        for (x1, y1), (x2, y2) in itertools.pairwise(placed):
+        for (x1, y1), (x2, y2) in itertools.pairwise(placed if curve.joined else ()):
             picture.add(
                 Line(x1, y1, x2, y2, curve.color, 2.0 if curve.marks else 1.2, curve.dashed)
             )
         if curve.marks:
             # From the last one back, so that the end of a line always has its mark.
-            for x, y in placed[:: -max(1, len(placed) // 8)]:
+            for x, y in placed[:: -max(1, len(placed) // 8) if curve.joined else -1]:
                 picture.add(Dot(x, y, 3.2, curve.color, curve.shape))
     placed_ends = [(curve, *place(*curve.points[-1])) for curve in curves if curve.points]
     _put_names(picture, placed_ends, right, (top, bottom))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def left_picture(pairs: Iterable[tuple[int, float]]) -> Picture:
         ),
     ]
     return curve_chart(
-        curves,
+        [replace(curve, joined=False) for curve in curves],
         title="Images of the rare class that were left when the verdict said stop",
         across="rehearsals, those with the fewest left first",
         shares=False,

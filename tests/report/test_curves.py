@@ -35,6 +35,13 @@ def test_points_are_where_the_axes_say() -> None:
     assert lines[1].y2 == pytest.approx(min(grid))
 
 
+def test_points_of_unrelated_cases_are_all_marked_and_not_joined() -> None:
+    many = Curve("many", tuple((float(x), x / 42) for x in range(43)), "human", joined=False)
+    picture = curve_chart([many], title="", across="")
+    assert not [mark for mark in picture.marks if isinstance(mark, Line) and mark.color == "human"]
+    assert sum(isinstance(mark, Dot) for mark in picture.marks) == 43 + 1  # and that of the name
+
+
 def test_the_last_point_has_a_mark_however_many_there_are() -> None:
     many = Curve("many", tuple((float(x), x / 42) for x in range(43)), "human")
     picture = curve_chart([many], title="", across="")

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 DURATION = r"(\d+ h )?(\d+ min )?\d+ s\b"
-PROGRESS = re.compile(r"images/s, .* rejected, model waited|^\d\d:\d\d:\d\d UTC ")
+PROGRESS = re.compile(
+    r"images/s, .* rejected, model waited|^\d\d:\d\d:\d\d UTC |labeled, \d+%, .* left$"
+)
 
 
 def blocks(text: str, kind: str) -> list[str]:
