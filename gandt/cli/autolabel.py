@@ -168,10 +168,10 @@ def autolabel(
         write_attribute=write_attribute,
         uri_map=uri_map or (),
     )
-    _say_labeled(made, json, launched=bool(uri_map))
+    _say_labeled(made, json, other=other, launched=bool(uri_map))
 
 
-def _say_labeled(made: Automatic, json: bool, *, launched: bool) -> None:
+def _say_labeled(made: Automatic, json: bool, *, other: str, launched: bool) -> None:
     """Say what was done; `launched`: whether the manifests are for jobs of Ground Truth."""
     if json:
         print_json({"out": None if made.refusal else made.folder, **made.summary()})
@@ -190,7 +190,8 @@ def _say_labeled(made: Automatic, json: bool, *, launched: bool) -> None:
     for name, text in _lines(made):
         typer.echo(f"{name:<{WIDTH}} {_here(text)}")
     if len(made.made.audit):
-        offered = shlex.quote(",".join(made.labeled.classes))
+        names = sorted(made.labeled.classes, key=lambda name: name == other)  # that one last
+        offered = shlex.quote(",".join(names))
         out = shlex.quote(_here(made.folder))
         for said in filter(None, (made.caution(), made.hidden())):
             note(f"note: {said}")

@@ -49,7 +49,7 @@ def test_labels_may_come_as_the_shell_expands_them(
         "note: Where the labels were not drawn at random from the pool, the audit decides whether "
         "the promise is kept here.",
         "next:",
-        "  gandt label auto/audit.manifest --labels Other,cat,dog",
+        "  gandt label auto/audit.manifest --labels cat,dog,Other",
         "  gandt aggregate audit.answers --out audit/",
         "  gandt autolabel --audited audit/ --out auto",
     ]
@@ -87,7 +87,7 @@ def test_references_on_s3_are_labeled_in_a_job(
     _, err = say("autolabel", "labels1.csv", "labels2.csv", "--uri-map", rule)
     assert err.splitlines()[-5:] == [
         "next:",
-        "  gandt launch auto/audit.manifest --task image-classification --labels Other,cat,dog",
+        "  gandt launch auto/audit.manifest --task image-classification --labels cat,dog,Other",
         "  gandt fetch audit --out answers/",
         "  gandt aggregate answers/audit --out audit/",
         "  gandt autolabel --audited audit/ --out auto",

@@ -356,6 +356,8 @@ class TestPage:
         reader.open(f"file://{tmp_path}/page.html")
         for width in (1280, 420):
             reader.browser.set_window_size(width, 900)
+            # The window follows a moment later.
+            reader.wait("(innerWidth > 800) === (arguments[0] > 800)", width)
             boxes = reader.js(
                 "return [...document.querySelectorAll('.plot svg')].filter(s => s.clientWidth)"
                 ".map(s => [...s.querySelectorAll('text')].map(t => {"

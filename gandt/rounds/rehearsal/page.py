@@ -165,7 +165,7 @@ def _legend(played: Rehearsal) -> str:
     if played.options.target_accuracy is not None:
         said.append(
             f"automatic: labels that could then be made without people, under a promise of "
-            f"{played.options.target_accuracy:.0%}."
+            f"{played.options.target_accuracy:.0%}; counted, and not taken out of later rounds."
         )
     return " ".join(f"{words[0].upper()}{words[1:]}" for words in said)
 
