@@ -248,6 +248,14 @@ def select(
         number = "1 seed" if len(unreadable) == 1 else f"{len(unreadable):,} seeds"
         note = f"{number} left out as unreadable; first: {first}: {reason}."
         selection = selection.with_notes(note)
+    machine = sum(item.machine for item in items)
+    if machine:
+        number = (
+            "1 seed is an automatic label"
+            if machine == 1
+            else f"{machine:,} seeds are automatic labels"
+        )
+        selection = selection.with_notes(f"{number}, which no person has checked.")
     if gold_set is None or not len(selection):
         return selection
     return plant(

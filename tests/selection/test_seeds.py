@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import gandt
 from gandt.errors import GandtError, ManifestError, ModelError, SeedError, UsageError
 from gandt.index.folder import Index, open_index
 from gandt.index.update import update_index
@@ -408,3 +409,10 @@ def test_every_refusal_is_one_of_ours(tmp_path: Path) -> None:
     (tmp_path / "seeds.parquet").write_bytes(b"PAR1 but no more")
     with pytest.raises(GandtError, match=r"seeds\.parquet"):
         found(tmp_path / "seeds.parquet")
+
+
+def test_seeds_that_a_machine_labeled_are_said(index: Index, colors: Path, tmp_path: Path) -> None:
+    rows = [f"{colors}/{row:03d}.png,red,{who}" for row, who in enumerate(("human", "machine"))]
+    (tmp_path / "seeds.csv").write_text("\n".join(["task,label,source", *rows, ""]))
+    selection = gandt.select(index, tmp_path / "seeds.csv", budget=3)
+    assert "1 seed is an automatic label, which no person has checked." in selection.notes
