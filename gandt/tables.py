@@ -251,7 +251,9 @@ def _read_parquet(uri: str, wanted: set[str] | None) -> Table:
             arrow = file.read(columns=kept)
             rows = int(file.metadata.num_rows)
     except (pa.ArrowException, OSError) as error:
-        raise StorageError(f"{uri} is not a readable Parquet file: {error}.") from error
+        raise StorageError(
+            f"{uri} is not a readable Parquet file: {str(error).rstrip('.')}."
+        ) from error
     columns = {name: [_as_text(value) for value in arrow[name].to_pylist()] for name in kept}
     return Table(uri, names, columns, rows)
 

@@ -88,9 +88,9 @@ def fewest_cases(target: float, confidence: float = 0.95) -> int:
     UsageError
         A share is not between 0 and 1.
     """
-    for share in (target, confidence):
+    for name, share in (("target accuracy", target), ("confidence", confidence)):
         if not 0 < share < 1:
-            raise UsageError(f"{share} is no share between 0 and 1, such as 0.95.")
+            raise UsageError(f"The {name} {share} is no share between 0 and 1, such as 0.95.")
     return math.ceil(math.log(1 - confidence) / math.log(target) - 1e-12)
 
 

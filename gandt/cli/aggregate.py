@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gandt.cli.output import count, note, print_json
+from gandt.cli.output import note, print_json
 from gandt.errors import UsageError
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.answers import Answers, Oddity

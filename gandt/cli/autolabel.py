@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gandt.cli.output import count, note, print_json
+from gandt.cli.output import note, print_json
 from gandt.cli.threads import one_blas_thread
 from gandt.errors import AnswerError, UsageError
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.rounds.automatic.audit import Audit

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gandt.cli.output import count, duration, note, print_json, show_progress
+from gandt.cli.output import duration, note, print_json, show_progress
 from gandt.errors import IndexFolderError
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.index.folder import Index

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gandt.cli.output import count, note, print_json
+from gandt.cli.output import note, print_json
+from gandt.words import count
 
 __all__ = ["INFO_EXAMPLE", "VALIDATE_EXAMPLE", "info", "validate"]
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gandt.cli.output import count, duration, note, show_line, size
+from gandt.cli.output import duration, note, show_line, size
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.jobs.failures import Explained

@@ -23,8 +23,9 @@ from gandt.cli.job_output import (
     state_lines,
     summary_json,
 )
-from gandt.cli.output import count, note, print_json
+from gandt.cli.output import note, print_json
 from gandt.errors import JobError, UsageError
+from gandt.words import count
 
 __all__ = [
     "FETCH_EXAMPLE",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gandt.cli.output import count, note
+from gandt.cli.output import note
 from gandt.errors import ManifestError, UsageError
+from gandt.words import count
 
 if TYPE_CHECKING:
     import socket

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gandt.cli.output import count, note, print_json, show_counter, size
+from gandt.cli.output import note, print_json, show_counter, size
 from gandt.errors import JobError, UsageError
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.jobs.plan import JobPlan

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import typer
 
-from gandt.cli.output import count, duration, note, size
+from gandt.cli.output import duration, note, size
 from gandt.jobs.plan import Check, JobPlan
+from gandt.words import count
 
 __all__ = ["plan_as_json", "show_plan"]
 

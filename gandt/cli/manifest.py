@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from gandt.cli.output import count, note, print_json
+from gandt.cli.output import note, print_json
 from gandt.errors import UsageError
+from gandt.words import count
 
 __all__ = ["MANIFEST_EXAMPLE", "manifest"]
 

@@ -9,8 +9,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from gandt.active.stop import DRY_RUN
-from gandt.cli.output import count
 from gandt.rounds.next.plan import UNSURE
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.rounds.next.files import NextFiles

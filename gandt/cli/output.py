@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gandt.index.update import Progress
 
 __all__ = [
-    "count",
     "duration",
     "note",
     "print_json",
@@ -37,11 +36,6 @@ def note(text: str) -> None:
 def print_json(value: Mapping[str, object]) -> None:
     """Print a result for machines: one JSON object."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """Format `1 image`, `1,020 images`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def duration(seconds: float) -> str:

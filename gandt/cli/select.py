@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gandt.cli.output import count, note, print_json
+from gandt.cli.output import note, print_json
 from gandt.errors import ManifestError, UsageError
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.groundtruth.manifest import ManifestSummary

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gandt.cli.label import has_screen, listed
-from gandt.cli.output import count, note
+from gandt.cli.output import note
 from gandt.errors import UsageError
+from gandt.words import count
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gandt.cli.job_output import say
-from gandt.cli.output import count, note, print_json
+from gandt.cli.output import note, print_json
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.jobs.teams import Team

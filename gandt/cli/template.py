@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from gandt.cli.examples import read_examples
-from gandt.cli.output import count, note
+from gandt.cli.output import note
 from gandt.errors import ManifestError, UsageError
+from gandt.words import count
 
 if TYPE_CHECKING:
     from gandt.labeling.templates import Example

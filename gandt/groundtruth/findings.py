@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gandt.words import count
+
 __all__ = ["Finding", "FindingLog", "LabelNotes", "ManifestReport", "Severity"]
 
 Severity = Literal["error", "warning"]
@@ -57,8 +59,8 @@ class FindingLog:
     def kinds(self) -> tuple[tuple[str, int], ...]:
         """`(code, number of findings)`, by code."""
         codes: Counter[str] = Counter()
-        for (_, code), count in self.counts.items():
-            codes[code] += count
+        for (_, code), number in self.counts.items():
+            codes[code] += number
         return tuple(sorted(codes.items()))
 
 
@@ -108,11 +110,11 @@ class ManifestReport:
     def describe(self) -> tuple[str, ...]:
         """Say in words what the manifest holds, one line each."""
         counted = ((self.images, "image"), (self.tiles, "tiled task"), (self.texts, "text"))
-        parts = [_count(number, noun) for number, noun in counted if number]
-        lines = [_count(self.tasks, "task") + (f": {', '.join(parts)}" if parts else "")]
-        for bucket, count in self.buckets:
+        parts = [count(number, noun) for number, noun in counted if number]
+        lines = [count(self.tasks, "task") + (f": {', '.join(parts)}" if parts else "")]
+        for bucket, number in self.buckets:
             lines.append(
-                f"{_count(count, 'image')} in {f's3://{bucket}' if bucket else 'local folders'}"
+                f"{count(number, 'image')} in {f's3://{bucket}' if bucket else 'local folders'}"
             )
         for name, classes in self.labels:
             counts = ", ".join(f"{label} {count:,}" for label, count in classes)
@@ -122,9 +124,5 @@ class ManifestReport:
             done, lost = labeled.get(name, 0), failed.get(name, 0)
             rest = self.tasks - done - lost
             lines.append(f"{name!r}: {done:,} labeled, {lost:,} failed, {rest:,} not labeled")
-        verdict = f"{_count(self.errors, 'error')}, {_count(self.warnings, 'warning')}"
+        verdict = f"{count(self.errors, 'error')}, {count(self.warnings, 'warning')}"
         return (*lines, verdict if self.errors or self.warnings else "no problem found")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

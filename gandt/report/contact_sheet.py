@@ -26,7 +26,6 @@ from gandt.report.contact_sheet_parts import (
     inset_rules,
     is_image_uri,
     number_text,
-    plural,
     safe,
     seed_anchors,
     seed_strip,
@@ -35,6 +34,7 @@ from gandt.report.contact_sheet_style import STYLE
 from gandt.report.page_head import page_head
 from gandt.report.thumbnails import Thumbnail, make_thumbnail
 from gandt.types import Candidate, SeedSet, Selection
+from gandt.words import count
 
 __all__ = ["ContactSheetSummary", "write_contact_sheet"]
 
@@ -233,13 +233,13 @@ def _contrast_section(
 def _counts(candidates: Sequence[Candidate]) -> str:
     if not candidates:
         return "no candidates"
-    parts = [plural(len(candidates), "candidate")]
+    parts = [count(len(candidates), "candidate")]
     explored = sum(c.why in AT_RANDOM for c in candidates)
     if explored:
         parts.append(f"{explored:,} of them at random, to explore")
     copies = sum(len(c.duplicates) for c in candidates)
     if copies:
-        parts.append(f"{plural(copies, 'near-copy', 'near-copies')} folded in")
+        parts.append(f"{count(copies, 'near-copy', 'near-copies')} folded in")
     return " · ".join(parts)
 
 

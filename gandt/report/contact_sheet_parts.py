@@ -12,6 +12,7 @@ from html import escape
 
 from gandt.report.thumbnails import Thumbnail, make_thumbnail
 from gandt.types import Candidate, SeedSet, Selection
+from gandt.words import count
 
 __all__ = [
     "AT_RANDOM",
@@ -22,7 +23,6 @@ __all__ = [
     "inset_rules",
     "is_image_uri",
     "number_text",
-    "plural",
     "safe",
     "seed_anchors",
     "seed_strip",
@@ -81,7 +81,7 @@ def seed_strip(
         for number, uri in enumerate(uris, start=1)
     ]
     rows = [
-        f'<div class="seeds"><h3>{plural(len(cells), "seed")}</h3>',
+        f'<div class="seeds"><h3>{count(len(cells), "seed")}</h3>',
         '<ul class="strip">',
         *cells[:_SEEDS_SHOWN],
         "</ul>",
@@ -148,7 +148,7 @@ def _copies(uris: Sequence[str]) -> str:
     if not uris:
         return ""
     rows = "".join(f"<li>{safe(uri)}</li>" for uri in uris)
-    what = plural(len(uris), "near-copy", "near-copies")
+    what = count(len(uris), "near-copy", "near-copies")
     return f"<details><summary>+ {what}</summary><ul>{rows}</ul></details>"
 
 
@@ -189,8 +189,3 @@ def number_text(value: float) -> str:
     if not math.isfinite(value):
         return "\N{EN DASH}"
     return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
-
-
-def plural(number: int, noun: str, many: str = "") -> str:
-    """Count things in words: "1 seed", "2 seeds"."""
-    return f"{number:,} {noun if number == 1 else many or f'{noun}s'}"

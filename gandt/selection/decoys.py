@@ -26,15 +26,9 @@ from gandt.groundtruth.tiles import TaskExamples
 from gandt.pool.decode import decode
 from gandt.pool.sources import read_item
 from gandt.selection.exclude import Excluded
-from gandt.selection.gold_set import (
-    READERS,
-    GoldSet,
-    KnownFile,
-    counted,
-    nothing_left,
-    unreadable_note,
-)
+from gandt.selection.gold_set import READERS, GoldSet, KnownFile, nothing_left, unreadable_note
 from gandt.types import Gold, KnownImage, Preprocessing, Selection
+from gandt.words import count
 
 __all__ = ["GOLD_SHARE", "check_share", "plant"]
 
@@ -107,13 +101,13 @@ def plant(
     if len(drawn) < wanted:
         least = len(drawn) / (len(drawn) + len(selection))
         notes.append(
-            f"{len(drawn):,} of {counted(wanted, 'gold image')} wanted: there are no more; as they "
+            f"{len(drawn):,} of {count(wanted, 'gold image')} wanted: there are no more; as they "
             f"are, {least:.1%} of the images are known."
         )
     if again := sum(known.item.uri in met for known in drawn):
         were, its = ("was", "its") if again == 1 else ("were", "their")
         notes.append(
-            f"{counted(again, 'gold image')} {were} asked about before: of {its} class there are "
+            f"{count(again, 'gold image')} {were} asked about before: of {its} class there are "
             "no others."
         )
     gone = {uri for uri, _ in damaged}
@@ -143,12 +137,10 @@ def _not_given_away(
     notes = []
     if number := len(images) - len(kept):
         are = "is a seed" if number == 1 else "are seeds"
-        notes.append(
-            f"{counted(number, 'gold image')} {are} that tasks show as examples; left out."
-        )
+        notes.append(f"{count(number, 'gold image')} {are} that tasks show as examples; left out.")
     if number := len(kept) - len(free):
         are = "is a candidate" if number == 1 else "are candidates"
-        notes.append(f"{counted(number, 'gold image')} {are} of this round; left out.")
+        notes.append(f"{count(number, 'gold image')} {are} of this round; left out.")
     return free, notes
 
 

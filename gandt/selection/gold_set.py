@@ -22,12 +22,12 @@ from gandt.index.folder import Index
 from gandt.pool.sources import read_item
 from gandt.selection.seeds import find_seeds
 from gandt.types import IntArray, Item
+from gandt.words import count
 
 __all__ = [
     "READERS",
     "GoldSet",
     "KnownFile",
-    "counted",
     "nothing_left",
     "read_gold_set",
     "unreadable_note",
@@ -97,7 +97,7 @@ def read_gold_set(
     machine = [labeled.item.uri for labeled in found if labeled.machine]
     if machine:
         raise SeedError(
-            f"--gold: {counted(len(machine), 'automatic label')}, which nobody knows to be right; "
+            f"--gold: {count(len(machine), 'automatic label')}, which nobody knows to be right; "
             f"first: {machine[0]}. Name labels that people gave."
         )
     for labeled in found:
@@ -125,12 +125,12 @@ def read_gold_set(
         sha256, uri = next(iter(torn.items()))
         have = "it has" if len(torn) == 1 else "they have"
         notes.append(
-            f"{counted(len(torn), 'gold picture')} left out, for {have} different labels "
+            f"{count(len(torn), 'gold picture')} left out, for {have} different labels "
             f"in different places; first: {first[sha256]} and {uri}."
         )
     same = len(copies) - sum(hashes[uri][0] in torn for uri in copies)
     if same:
-        notes.append(f"{counted(same, 'gold image')} left out as the same picture again.")
+        notes.append(f"{count(same, 'gold image')} left out as the same picture again.")
     if not images:
         raise SeedError(nothing_left(notes))
     return GoldSet(images, tuple(notes))
@@ -194,14 +194,9 @@ def _hashes(
 def unreadable_note(found: Sequence[tuple[str, str]]) -> str:
     """Say how many images are left out as unreadable, given each with its reason."""
     uri, reason = found[0]
-    return f"{counted(len(found), 'gold image')} left out as unreadable; first: {uri}: {reason}."
+    return f"{count(len(found), 'gold image')} left out as unreadable; first: {uri}: {reason}."
 
 
 def nothing_left(notes: Sequence[str]) -> str:
     """Say that there is nothing to plant, and why."""
     return f"no gold image can be planted: {' '.join(notes)} Name others with --gold."
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number and its noun, as "1 image" or "1,200 images"."""
-    return f"{number:,} {noun if number == 1 else noun + 's'}"

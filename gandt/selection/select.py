@@ -24,6 +24,7 @@ from gandt.selection.quota import draft, even_split, rank_orders
 from gandt.selection.spaces import center
 from gandt.selection.strategies import not_discarded, strategy
 from gandt.types import BoolArray, Candidate, FloatArray, IntArray, SeedSet, Selection
+from gandt.words import count
 
 __all__ = ["SelectOptions", "select_candidates"]
 
@@ -92,15 +93,15 @@ def select_candidates(
     fresh = np.setdiff1d(in_pool[~known[in_pool]], index.dead)
     if len(fresh):
         are = "is a seed itself" if len(fresh) == 1 else "are seeds themselves"
-        notes.append(f"{_count(len(fresh), 'image')} of the pool {are}; left out.")
+        notes.append(f"{count(len(fresh), 'image')} of the pool {are}; left out.")
     if len(left_out):
-        notes.append(f"{_count(len(np.setdiff1d(left_out, index.dead)), 'image')} excluded.")
+        notes.append(f"{count(len(np.setdiff1d(left_out, index.dead)), 'image')} excluded.")
     known[in_pool] = True
     if gold is not None:
         planted = np.setdiff1d(gold[~known[gold]], index.dead)
         if len(planted):
             are = "is a gold image" if len(planted) == 1 else "are gold images"
-            notes.append(f"{_count(len(planted), 'image')} of the pool {are}; left out.")
+            notes.append(f"{count(len(planted), 'image')} of the pool {are}; left out.")
         known[gold] = True
     groups = [by_name[name] for name in targets]
     sight = _look_at(memory or PoolMemory(index), groups, options, limits, known)
@@ -207,7 +208,7 @@ def _choose(round_: _Round) -> Selection:
     )
     hidden = sum(len(candidate.duplicates) for candidate in candidates)
     if hidden:
-        round_.notes.append(f"{_count(hidden, 'near-copy', 'near-copies')} set aside.")
+        round_.notes.append(f"{count(hidden, 'near-copy', 'near-copies')} set aside.")
     return Selection(
         candidates, context.targets, options.strategy, tuple(round_.notes), round_.seeds
     )
@@ -226,7 +227,7 @@ def _leave_out_copies_of_seeds(round_: _Round, hashes: Sequence[str], threshold:
     )
     number = int((copied & round_.eligible).sum())
     if number:
-        round_.notes.append(f"{_count(number, 'near-copy', 'near-copies')} of seeds left out.")
+        round_.notes.append(f"{count(number, 'near-copy', 'near-copies')} of seeds left out.")
     round_.eligible &= ~copied
 
 
@@ -337,7 +338,3 @@ def _empty_handed(
     )
     more = f" and {len(without) - 5} more" if len(without) > 5 else ""
     return [f"no candidate for {', '.join(without[:5])}{more}{reason}."]
-
-
-def _count(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -16,7 +16,8 @@ from gandt.groundtruth.json_lines import MAX_OBJECTS, SOURCE, SOURCE_REF, decode
 from gandt.groundtruth.label_names import METADATA, label_attributes
 from gandt.jobs.plan import Check, JobPlan
 from gandt.jobs.preflight.references import references
-from gandt.jobs.preflight.words import command, count, error, fine, listed, warning
+from gandt.jobs.preflight.words import command, error, fine, listed, warning
+from gandt.words import count
 
 __all__ = ["check_data"]
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gandt.jobs.plan import Check, ImageFacts, JobPlan
-from gandt.jobs.preflight.words import command, count, error, fine, listed, warning
+from gandt.jobs.preflight.words import command, error, fine, listed, warning
+from gandt.words import count
 
 __all__ = ["check_images"]
 

@@ -16,10 +16,11 @@ from gandt.aws import AwsError
 from gandt.groundtruth.findings import Finding
 from gandt.groundtruth.json_lines import dump
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight.words import command, count, error, fine, not_asked, skipped
+from gandt.jobs.preflight.words import command, error, fine, not_asked, skipped
 from gandt.labeling.check import check_template
 from gandt.labeling.render import task_input
 from gandt.labeling.widgets import builtin_input
+from gandt.words import count
 
 __all__ = ["check_page", "check_rendering"]
 

@@ -10,16 +10,9 @@ from typing import Any
 from gandt import aws
 from gandt.aws import AwsError
 from gandt.jobs.plan import Check, JobPlan
-from gandt.jobs.preflight.words import (
-    command,
-    count,
-    error,
-    fine,
-    not_asked,
-    skipped,
-    warning,
-)
+from gandt.jobs.preflight.words import command, error, fine, not_asked, skipped, warning
 from gandt.jobs.regions import parse_arn, workforce
+from gandt.words import count
 
 __all__ = ["check_function", "check_key", "check_team"]
 

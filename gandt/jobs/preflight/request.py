@@ -11,9 +11,10 @@ import re
 
 from gandt.jobs.plan import Check, JobPlan
 from gandt.jobs.preflight.references import first_in_buckets
-from gandt.jobs.preflight.words import command, count, document, error, fine, listed, warning
+from gandt.jobs.preflight.words import command, document, error, fine, listed, warning
 from gandt.jobs.regions import workforce
 from gandt.jobs.rules.check import check_labels, check_request
+from gandt.words import count
 
 __all__ = ["check_settings", "own_functions", "role_name"]
 

@@ -16,7 +16,6 @@ from gandt.jobs.plan import Check
 
 __all__ = [
     "command",
-    "count",
     "document",
     "error",
     "fine",
@@ -56,11 +55,6 @@ def not_asked(name: str, failure: AwsError, by_hand: str) -> Check:
     else:
         reason = str(failure).rstrip(".")
     return skipped(name, reason, by_hand)
-
-
-def count(number: int, noun: str, nouns: str | None = None) -> str:
-    """Write a number with its noun, as "1 image" or "1,250 images"."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from gandt.report.contact_sheet_parts import plural, safe
+from gandt.report.contact_sheet_parts import safe
 from gandt.report.contact_sheet_style import STYLE
 from gandt.report.gallery import Tile, Tiles
 from gandt.report.page_head import page_head
@@ -20,6 +20,7 @@ from gandt.report.results.page_parts import card, chart_figure, color_rules, tab
 from gandt.report.results.plan import Plan
 from gandt.report.results.story import Section, facts, headline, sections, title
 from gandt.report.results.style import RESULTS_STYLE, SCRIPT
+from gandt.words import count
 
 __all__ = ["page"]
 
@@ -116,7 +117,7 @@ class _Writer:
     def gallery(self) -> Iterator[str]:
         if not self._plan.gallery:
             return
-        number = plural(len(self._results.items), "item")
+        number = count(len(self._results.items), "item")
         said = f"All {number}, by class and by who labeled them, the least certain first."
         if any(item.certain is False for item in self._results.items):
             said += " A dashed border: not certain."
@@ -243,7 +244,7 @@ def _passed(passed: Sequence[Passed]) -> str:
         rows.append(
             f'<div class="kind"><h3>{safe(status)}</h3>'
             f"<span>{number:,}: {safe(reason)}</span></div>"
-            f"<details><summary>{plural(number, 'task')}</summary>"
+            f"<details><summary>{count(number, 'task')}</summary>"
             f'<ul class="listing">{names}</ul></details>'
         )
     return "\n".join([*rows, "</section>", ""])

@@ -9,12 +9,13 @@ import base64
 from collections.abc import Mapping, Sequence
 
 from gandt.report.charts_svg import render_svg
-from gandt.report.contact_sheet_parts import number_text, plural, safe
+from gandt.report.contact_sheet_parts import number_text, safe
 from gandt.report.gallery import Tile
 from gandt.report.overlay import COLORS, boxes_svg, color_number
 from gandt.report.results.model import Item, Reply
 from gandt.report.results.story import Chart, Grid
 from gandt.report.results.text import answer_words, counted, cut_text
+from gandt.words import count
 
 __all__ = ["card", "chart_figure", "color_rules", "table", "votes_list"]
 
@@ -172,7 +173,7 @@ def _quote(item: Item, colors: Colors) -> str:
             f'<mark class="k{color}">{safe(piece.text)}<b>{safe(piece.span.label)}{sure}</b></mark>'
         )
     if cut.left_out:
-        parts.append(f"… <i>({plural(cut.left_out, 'more character')})</i>")
+        parts.append(f"… <i>({count(cut.left_out, 'more character')})</i>")
     said = f'<p class="quote" dir="auto">{"".join(parts) or "(empty text)"}</p>'
     if cut.others:
         also = "; ".join(f"{span.label}: {text[:60]}" for span, text in cut.others[:6])
@@ -187,7 +188,7 @@ def _words(item: Item, label: str | None, *, named: bool) -> str:
     title = "confidence" if sure is not None else "no confidence is stated"
     notes = []
     if item.votes:
-        notes.append(plural(item.votes, "vote"))
+        notes.append(count(item.votes, "vote"))
     if item.certain is False:
         notes.append('<span class="unseen">not certain</span>')
     parts = [f'<span class="numbers"><b title="{title}">{number}</b>']

@@ -10,13 +10,13 @@ from collections import Counter
 from pathlib import Path
 
 from gandt.report.charts import Picture
-from gandt.report.contact_sheet_parts import plural
 from gandt.report.gallery import Tiles
 from gandt.report.pdf_sheet import LEFT, WIDTH, Sheet
 from gandt.report.results.model import Results
 from gandt.report.results.pdf_pictures import PicturePages
 from gandt.report.results.plan import Plan
 from gandt.report.results.story import Section, facts, headline, sections, title
+from gandt.words import count
 
 __all__ = ["write_pdf"]
 
@@ -40,7 +40,7 @@ def write_pdf(path: Path, results: Results, plan: Plan, tiles: Tiles) -> int:
     if sheet.type.missing:
         sheet.y += 8
         sheet.paragraph(
-            f"\N{LOZENGE} stands for {plural(len(sheet.type.missing), 'character')} that no font "
+            f"\N{LOZENGE} stands for {count(len(sheet.type.missing), 'character')} that no font "
             "at hand has; the HTML report shows them."
         )
     sheet.save()

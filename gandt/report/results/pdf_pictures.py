@@ -11,7 +11,7 @@ from PIL import Image
 
 from gandt.report.chart_parts import SHAPES
 from gandt.report.charts import Dot, Picture
-from gandt.report.contact_sheet_parts import number_text, plural
+from gandt.report.contact_sheet_parts import number_text
 from gandt.report.gallery import Tile, Tiles
 from gandt.report.overlay import clip
 from gandt.report.pdf_sheet import LEFT, WIDTH, Sheet
@@ -20,6 +20,7 @@ from gandt.report.results.model import SOURCE_WORDS, Item, Reply, Results
 from gandt.report.results.plan import Plan
 from gandt.report.results.text import answer_words, counted, cut_text
 from gandt.report.thumbnails import Thumbnail
+from gandt.words import count
 
 __all__ = ["PicturePages"]
 
@@ -79,7 +80,7 @@ class PicturePages:
         self._sheet.new_page()
         self._sheet.heading("gallery", "Everything", keep=150)
         self._sheet.paragraph(
-            f"All {plural(len(self._results.items), 'item')}, by class and by who labeled them, "
+            f"All {count(len(self._results.items), 'item')}, by class and by who labeled them, "
             "the least certain first. A dashed frame: not certain."
         )
         columns = min(max(math.ceil(math.sqrt(self._plan.page_size)), 3), 16)
@@ -138,7 +139,7 @@ class PicturePages:
             sheet.line(
                 x + side,
                 sheet.y + side + size + 1,
-                plural(item.votes, "vote"),
+                count(item.votes, "vote"),
                 size,
                 color="soft",
                 anchor="end",
@@ -263,7 +264,7 @@ class _TextBlock:
                 x += gap + wide
         if cut.left_out:
             line += 1
-            self._words.append((0.0, line, f"… {plural(cut.left_out, 'more character')}", None))
+            self._words.append((0.0, line, f"… {count(cut.left_out, 'more character')}", None))
         self.height = 11.0 * (line + 1) + 2
 
     def draw(self, x: float, top: float) -> None:

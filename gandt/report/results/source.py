@@ -16,11 +16,11 @@ from gandt.errors import StorageError
 from gandt.groundtruth.job_copies import copy_of
 from gandt.groundtruth.job_folder import JobFolder, job_root
 from gandt.groundtruth.output import OutputRow, read_output
-from gandt.report.contact_sheet_parts import plural
 from gandt.report.results.model import Item, MaskSource, Passed, Results
 from gandt.report.results.places import folder_of, is_image_name, places
 from gandt.report.results.round import LABELS, read_round
 from gandt.tables import find_column, read_rows
+from gandt.words import count
 
 __all__ = ["read_results"]
 
@@ -101,7 +101,7 @@ def _read_manifest(uri: str, attribute: str | None) -> Results:
             "run `gandt aggregate` on the job and report on the folder that it writes."
         )
     if repaired:
-        notes.append(f"{plural(repaired, 'label')} had to be repaired while reading.")
+        notes.append(f"{count(repaired, 'label')} had to be repaired while reading.")
     return Results(
         source=uri,
         kind=kind,
@@ -192,7 +192,7 @@ def _with_gold(results: Results, uri: str) -> Results:
         given = sum(item.known is not None and item.source == "gold" for item in items)
         if given:
             notes.append(
-                f"{plural(given, 'label')} of the gold table had been given while aggregating and "
+                f"{count(given, 'label')} of the gold table had been given while aggregating and "
                 "say nothing of calibration."
             )
     return replace(results, items=items, notes=tuple(notes))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from gandt.report.chart_parts import percent
 from gandt.report.charts import Picture
-from gandt.report.contact_sheet_parts import plural
 from gandt.report.results.charts import confidence_chart, count_chart, histogram_chart
 from gandt.report.results.facts import (
     agreement_by_class,
@@ -33,6 +32,7 @@ from gandt.report.results.trust import (
     confusion_chart,
     interval_picture,
 )
+from gandt.words import count
 
 __all__ = ["Cell", "Chart", "Grid", "Section", "facts", "headline", "sections", "title"]
 
@@ -166,9 +166,9 @@ def _labels(results: Results) -> Section | None:
     )
     largest = order[0]
     most = sum(counts.get(largest, _NONE).values())
-    words = plural(total, *_UNITS.get(results.kind, ("label", "")))
+    words = count(total, *_UNITS.get(results.kind, ("label", "")))
     if total != len(results.items):
-        words += f" on {plural(len(results.items), 'item')}"
+        words += f" on {count(len(results.items), 'item')}"
     words += f"; {largest} holds {percent(most / max(total, 1))}."
     empty = [name for name in order if name not in counts]
     if empty:
@@ -252,7 +252,7 @@ def _calibration(results: Results) -> Section | None:
     gap = found.confidence - found.accuracy
     said = "overconfident" if gap > 0.005 else "underconfident" if gap < -0.005 else "on the line"
     words = (
-        f"On {plural(found.number, 'label')} with a known answer{held_out}, "
+        f"On {count(found.number, 'label')} with a known answer{held_out}, "
         f"{percent(found.accuracy)} are right and the mean confidence is "
         f"{percent(found.confidence)}: {said}. Dots on the dashed "
         "line mean what they say; lines are 95\N{NO-BREAK SPACE}% intervals."
@@ -358,9 +358,9 @@ def _workers(results: Results) -> Section | None:
         rows.append(tuple(row))
     marked = frozenset(n for n, w in enumerate(ranked) if w.reliable is False or w.flags)
     number = sum(w.reliable is False for w in ranked)
-    words = f"{plural(len(ranked), 'worker')}, the least reliable first."
+    words = f"{count(len(ranked), 'worker')}, the least reliable first."
     if number:
-        words += f" {plural(number, 'is', 'are')} not reliable."
+        words += f" {count(number, 'is', 'are')} not reliable."
     if gold:
         words += " An upright stroke is the accuracy on gold tasks."
     numeric = frozenset({1, 2} | ({4} if gold else set()) | ({4 + gold} if timed else set()))

@@ -21,9 +21,9 @@ from gandt.report.chart_parts import (
     put_share_axis,
 )
 from gandt.report.charts import Dot, Line, Picture, Rect, Role, Text, cut, text_width
-from gandt.report.contact_sheet_parts import plural
 from gandt.report.results.facts import Agreed, Calibration, Confusion
 from gandt.report.results.model import WorkerRow
+from gandt.words import count
 
 __all__ = ["agreement_chart", "calibration_chart", "confusion_chart", "interval_picture"]
 
@@ -158,7 +158,7 @@ def interval_picture(worker: WorkerRow, width: float = 132, height: float = 16) 
     picture.add(Dot(place(worker.accuracy), middle, 4, color))
     if worker.gold_accuracy is not None and worker.gold_answers:
         picture.words += (
-            f"; {worker.gold_accuracy:.2f} on {plural(worker.gold_answers, 'gold task')}"
+            f"; {worker.gold_accuracy:.2f} on {count(worker.gold_answers, 'gold task')}"
         )
         x = place(worker.gold_accuracy)
         picture.add(Line(x, 1.5, x, height - 1.5, "gold", 2))

@@ -21,8 +21,9 @@ from gandt.errors import UsageError
 from gandt.index.folder import Index
 from gandt.rounds.known.labels import Asked, LabelFile, LabelRow
 from gandt.types import IntArray
+from gandt.words import count
 
-__all__ = ["Evidence", "live_rows", "number_of"]
+__all__ = ["Evidence", "live_rows"]
 
 _UNNUMBERED, _SEEDS = 0, -1  # in place of the number of a round, and of a file
 _AGAIN, _UNIFORM, _AUDIT = "again", "uniform", "audit"
@@ -168,7 +169,7 @@ class Evidence:
         if not missing:
             return
         first = next(iter(missing))
-        number = number_of(len(missing), "labeled image")
+        number = count(len(missing), "labeled image")
         if not held:
             raise UsageError(
                 f"--labels: the index {self.index.uri} holds none of {number}; first: {first}. "
@@ -184,12 +185,12 @@ class Evidence:
     def _say_what_is_odd(self, unanswered: Sequence[str]) -> None:
         if unanswered:
             self.notes.append(
-                f"{number_of(len(unanswered), 'image')} without a label, for nobody answered or "
+                f"{count(len(unanswered), 'image')} without a label, for nobody answered or "
                 f"the job failed; first: {unanswered[0]}."
             )
         if self._unsure:
             self.notes.append(
-                f"{number_of(self._unsure, 'label')} without a confidence, as of single answers: "
+                f"{count(self._unsure, 'label')} without a confidence, as of single answers: "
                 f"taken for right with probability {self.accuracy:.2f}, the mean of the workers."
             )
         for rows, what in (
@@ -198,7 +199,7 @@ class Evidence:
         ):
             if rows:
                 first = self.index.uris(np.array([next(iter(rows))], np.int64))[0]
-                self.notes.append(f"{number_of(len(rows), 'image')} {what}; first: {first}.")
+                self.notes.append(f"{count(len(rows), 'image')} {what}; first: {first}.")
 
     def labeled(self, more_classes: Iterable[str], excluded: IntArray) -> Labeled:
         """Put the evidence together.
@@ -265,8 +266,8 @@ class Evidence:
                 )
             elif gone < 0:
                 reason = (
-                    f"it was drawn from {number_of(unlabeled, 'image')}, not from "
-                    f"{number_of(-gone, 'other')} that came into the pool since or were left out "
+                    f"it was drawn from {count(unlabeled, 'image')}, not from "
+                    f"{count(-gone, 'other')} that came into the pool since or were left out "
                     "then"
                 )
             elif gone and len(shut):
@@ -300,11 +301,6 @@ def live_rows(index: Index, column: str, wanted: Sequence[str]) -> dict[str, lis
     for row, value in zip(rows.tolist(), index.values(column, rows), strict=True):
         out.setdefault(value, []).append(row)
     return out
-
-
-def number_of(count: int, noun: str) -> str:
-    """Say how many, as `1 image` or `1,020 images`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _belief(code: int, confidence: float, k: int) -> Floats:

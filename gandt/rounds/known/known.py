@@ -19,12 +19,13 @@ from gandt.active.labeled import Labeled
 from gandt.active.rounds import Examples
 from gandt.errors import UsageError
 from gandt.index.folder import Index
-from gandt.rounds.known.evidence import Evidence, live_rows, number_of
+from gandt.rounds.known.evidence import Evidence, live_rows
 from gandt.rounds.known.frontier_file import read_frontier
 from gandt.rounds.known.labels import find_label_files, read_label_file, read_worker_accuracy
 from gandt.selection.exclude import read_excluded
 from gandt.selection.seeds import LabeledItem, embed_seeds, find_seeds
 from gandt.types import Embedder, FloatArray, IntArray, SeedSet
+from gandt.words import count
 
 __all__ = ["WORKER_ACCURACY", "Known", "read_known"]
 
@@ -148,7 +149,7 @@ def _of_people(seeds: list[LabeledItem]) -> list[LabeledItem]:
     machine = [seed for seed in seeds if seed.machine]
     if machine:
         raise UsageError(
-            f"--seeds holds {number_of(len(machine), 'automatic label')}, which nobody checked; "
+            f"--seeds holds {count(len(machine), 'automatic label')}, which nobody checked; "
             f"first: {machine[0].item.uri}. Give that file to --labels, which tells automatic "
             "labels from people's."
         )
@@ -159,7 +160,7 @@ def _on_unreadable(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     if not unreadable:
         return []
     first, reason = unreadable[0]
-    number = number_of(len(unreadable), "seed")
+    number = count(len(unreadable), "seed")
     return [f"{number} left out as unreadable; first: {first}: {reason}."]
 
 
@@ -192,7 +193,7 @@ def _add_seeds(evidence: Evidence, seeds: SeedSet) -> list[_Beside]:
     evidence.add_seeds(in_pool)
     if several:
         evidence.notes.append(
-            f"{number_of(len(several), 'seed')} left out that are of more than one class, for "
+            f"{count(len(several), 'seed')} left out that are of more than one class, for "
             f"rounds need one class of each image; first: {next(iter(several))}."
         )
     return beside

@@ -25,6 +25,7 @@ from gandt.report.contact_sheet import write_contact_sheet
 from gandt.report.selection_table import write_selection_table
 from gandt.rounds.known.frontier_file import write_frontier
 from gandt.rounds.next.plan import Plan
+from gandt.words import count
 
 __all__ = ["NextFiles", "check_destination", "write_plan"]
 
@@ -156,6 +157,5 @@ def _write_report(path: str, plan: Plan) -> list[str]:
     if not summary.unreadable:
         return []
     uri, reason = summary.unreadable[0]
-    number = len(summary.unreadable)
-    pictures = "picture" if number == 1 else "pictures"
-    return [f"{number:,} {pictures} cannot be shown in {path}; first: {uri}: {reason}."]
+    pictures = count(len(summary.unreadable), "picture")
+    return [f"{pictures} cannot be shown in {path}; first: {uri}: {reason}."]

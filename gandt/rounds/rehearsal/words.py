@@ -13,6 +13,7 @@ import numpy as np
 
 from gandt.active.simulate import Strategy
 from gandt.rounds.rehearsal.rehearsal import Mean, Rehearsal
+from gandt.words import count
 
 __all__ = [
     "NAMES",
@@ -73,10 +74,10 @@ def how_played(played: Rehearsal) -> str:
     people = "the truth told"
     if options.workers:
         people = (
-            f"{_count(sim.answers, 'answer')} each by {_count(options.workers, 'worker')} who "
+            f"{count(sim.answers, 'answer')} each by {count(options.workers, 'worker')} who "
             f"{'is' if options.workers == 1 else 'are'} right in {options.worker_accuracy:.0%}"
         )
-    text = f"{_count(options.rounds, 'round')} of {_count(played.budget, 'image')}, {people}"
+    text = f"{count(options.rounds, 'round')} of {count(played.budget, 'image')}, {people}"
     if tuple(options.mix) != ("find",):
         text += f"; goals {', '.join(f'{goal} {share:g}' for goal, share in options.mix.items())}"
     if options.repeat > 1:
@@ -114,7 +115,7 @@ def stop_sentence(played: Rehearsal) -> str:
     if not said:
         several = f" in any of {len(stops)} draws" if len(stops) > 1 else ""
         rounds = max(len(game) for game in played.games["rounds"]) - 1
-        return f"would not have been said within {_count(rounds, 'round')}{several}"
+        return f"would not have been said within {count(rounds, 'round')}{several}"
     there = sum(played.there)
     draws = f"in {len(said)} of {len(stops)} draws, " if len(stops) > 1 else ""
     labels = [stop.labels for stop in said]
@@ -243,7 +244,3 @@ def share(value: float) -> str:
 def _span(values: Sequence[int]) -> str:
     low, high = min(values), max(values)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun if number == 1 else noun + 's'}"

@@ -44,6 +44,7 @@ from gandt.serving.service.explore.saving.seeds import (
     write_table,
 )
 from gandt.types import IntArray, Selection
+from gandt.words import count
 
 __all__ = ["BadName", "FileExists", "SaveRequest", "Saved", "SavedFile", "save_round"]
 
@@ -186,7 +187,7 @@ def _select(
     )
     if unreadable:
         uri, reason = unreadable[0]
-        number = _count(len(unreadable), "seed")
+        number = count(len(unreadable), "seed")
         note = f"{number} left out as unreadable; first: {uri}: {reason}."
         selection = selection.with_notes(note)
     if not len(selection):
@@ -215,18 +216,18 @@ def _write(
         files.append(_File(f"{name}.seeds.csv", _about_seeds(rows)))
         write_table(staging / files[-1].name, (HEADER, *rows))
     if seeds.uploads:
-        number = _count(len(seeds.uploads), "uploaded seed")
+        number = count(len(seeds.uploads), "uploaded seed")
         files.append(_File(f"{name}{UPLOADS}", f"{number}, which the table names"))
     uris = engine.index.uris(left_out)
     listed = [uri for uri in uris if can_be_listed(uri)]
     if listed:
-        about = f"{_count(len(listed), 'image')} set aside, for gandt select --exclude"
+        about = f"{count(len(listed), 'image')} set aside, for gandt select --exclude"
         files.append(_File(f"{name}.set-aside.csv", about))
         write_table(staging / files[-1].name, (HEADER[:1], *((uri,) for uri in listed)))
     if lost := [uri for uri in uris if not can_be_listed(uri)]:
-        notes.append(_not_listed(_count(len(lost), "image"), lost, f"{name}.set-aside.csv"))
+        notes.append(_not_listed(count(len(lost), "image"), lost, f"{name}.set-aside.csv"))
     summary = write_manifest(str(staging / f"{name}.manifest"), selection)
-    tasks = _count(summary.tasks, "task")
+    tasks = count(summary.tasks, "task")
     files.append(_File(f"{name}.manifest", f"{tasks}, for gandt label and gandt launch"))
     write_selection_table(staging / f"{name}.selection.csv", selection)
     files.append(_File(f"{name}.selection.csv", "why each image was chosen"))
@@ -236,7 +237,7 @@ def _write(
 
 def _about_seeds(rows: Sequence[tuple[str, str]]) -> str:
     classes = len({label for _, label in rows})
-    number = f"{_count(len(rows), 'seed')} of {_count(classes, 'class', 'classes')}"
+    number = f"{count(len(rows), 'seed')} of {count(classes, 'class', 'classes')}"
     return f"{number}, for gandt select --seeds"
 
 
@@ -244,14 +245,14 @@ def _notes_on(seeds: NamedSeeds, name: str) -> list[str]:
     notes = []
     if seeds.prompts:
         notes.append(
-            f"{_count(len(seeds.prompts), 'text')} cannot stand in a table of images; the command "
+            f"{count(len(seeds.prompts), 'text')} cannot stand in a table of images; the command "
             "that selects the same again gives them as --prompt."
         )
     for prompt in seeds.prompts:
         if not can_be_said(prompt):
             notes.append(f"no --prompt can say {prompt.text!r} of the class {prompt.label!r}.")
     if lost := seeds.unlisted:
-        notes.append(_not_listed(_count(len(lost), "seed"), lost, f"{name}.seeds.csv"))
+        notes.append(_not_listed(count(len(lost), "seed"), lost, f"{name}.seeds.csv"))
     return notes
 
 
@@ -261,7 +262,3 @@ def _not_listed(number: str, uris: Sequence[str], table: str) -> str:
         f"{number} not in {table}, whose names have to be absolute paths or s3:// URIs to be found "
         f"again: {shown}."
     )
-
-
-def _count(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
