@@ -172,7 +172,10 @@ def test_more_audited_files_may_follow(say: Say, tmp_path: Path, label: dict[str
         ((), "There are no labels to learn from: give --labels"),
         (("--audited", "a", "--labels", "b"), "--audited measures the labels in --out and needs"),
         (("--audited", "labels1.csv"), "--out auto/ holds no automatic labels to be measured"),
-        (("labels1.csv", "--target-accuracy", 1), "The target accuracy 1.0 is no share between 0 and 1"),
+        (
+            ("labels1.csv", "--target-accuracy", 1),
+            "The target accuracy 1.0 is no share between 0 and 1",
+        ),
         (("labels1.csv", "--confidence", 0), "The confidence 0.0 is no share between 0 and 1"),
         (("labels1.csv", "--certain", 3), "certain is 3; it is a confidence from 0 to 1"),
         (("labels1.csv", "--audit", -1), "audit is -1; it must be at least 0"),
