@@ -159,6 +159,7 @@ plans = [
 ]
 for number, plan in enumerate(plans):
     write_plan(f"{out}/{number}/r.manifest", plan)
+write_plan(f"{out}/r.manifest", plans[0])
 print("ready", flush=True)
 while True:
     for plan in plans:
