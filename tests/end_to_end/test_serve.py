@@ -212,7 +212,10 @@ def test_killed_while_it_saves_every_round_is_whole(project: Path) -> None:
 
             thread = threading.Thread(target=save)
             thread.start()
-            time.sleep(0.4 + 0.3 * rng.random())
+            until = time.monotonic() + 60
+            while number < 2 and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(0.3 * rng.random())
             service.kill()
             stop.set()
             thread.join()

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -378,21 +377,19 @@ def test_a_dead_process_holds_no_lock_and_a_living_one_does(tmp_path: Path) -> N
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
-    waited: list[float] = []
+    saved = threading.Event()
 
     def wait() -> None:
-        start = time.monotonic()
         save(tmp_path, "round1", "new")
-        waited.append(time.monotonic() - start)
+        saved.set()
 
     thread = threading.Thread(target=wait)
     thread.start()
-    time.sleep(0.4)
-    assert not waited
+    assert not saved.wait(0.4)
     child.kill()
     child.wait()
     child.stdout.close()
-    thread.join(20)
-    assert waited and waited[0] >= 0.4
+    assert saved.wait(20)
+    thread.join()
     assert found(tmp_path) == whole("round1", "new")
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["round1.uploads"]
