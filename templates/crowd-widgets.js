@@ -211,6 +211,7 @@
   class BoundingBox extends Widget {
     labelsAttribute = "labels";
     boxes = [];
+    sent = "[]";
     #current = 0; // place of the label that the next box gets
     #image = null;
     #stage = null;
@@ -220,7 +221,7 @@
     controls() {
       const earlier = this.value("initial-value");
       this.boxes = (Array.isArray(earlier) ? earlier : []).map(({ label, left, top, width, height }) => ({ label, left, top, width, height }));
-      this.before = JSON.stringify(this.boxes);
+      this.before = this.sent = JSON.stringify(this.boxes);
       this.list = make("ul", { "aria-label": "Boxes" });
       const labels = this.choices("radio", { legend: "Label of the next box", changed: (index) => { this.#current = index; } });
       if (this.inputs.length) this.inputs[0].checked = true;
@@ -248,8 +249,12 @@
     restore({ boundingBoxes }) {
       if (!Array.isArray(boundingBoxes)) return;
       this.boxes = boundingBoxes.map(({ label, left, top, width, height }) => ({ label, left, top, width, height }));
+      this.sent = JSON.stringify(this.boxes);
       if (this.#image) this.#show();
     }
+
+    /* Whether it shows other boxes than it began with, which whoever leaves the page would lose. */
+    get unsent() { return JSON.stringify(this.boxes) !== this.sent; }
 
     #fit(box) {
       const { naturalWidth: w, naturalHeight: h } = this.#image;

@@ -18,7 +18,7 @@ import numpy as np
 
 from gandt.selection.context import Context
 from gandt.selection.diffusion import spread
-from gandt.selection.graph import graph, smooth
+from gandt.selection.graph import Graph, graph, smooth
 from gandt.selection.probe import background_rows, fit, within_span
 from gandt.selection.scores import (
     Scores,
@@ -51,24 +51,31 @@ def score(context: Context) -> FloatArray:
     weights += [np.full(len(seeds), 1 / len(seeds)) for seeds in classes[targets:]]
 
     counts = np.array([len(seeds) for seeds in classes], np.float64)
-    nodes = np.concatenate([context.candidates, *classes])
-    background = context.background[background_rows(context)]
-    weak = whiten(np.concatenate([nodes, background]), pool, _WEAK)
-    averaged = weak.copy()
-    averaged[: len(nodes)] = smooth(weak[: len(nodes)].astype(np.float64), edges, _NEIGHBOR_SHARE)
-    raw = _probes(context, np.concatenate([nodes, background]), weights)
-    blended = _probes(context, unit(averaged), weights)
-    strong = _probes(context, whiten(np.concatenate([nodes, background]), pool, _STRONG), weights)
-    # One seed cannot say which of many evened-out directions matter.
-    trust = np.minimum((counts - 1) / 4, 1)
-    probes = standardize(raw) + standardize(blended) + trust * standardize(strong)
-
+    probes = _probe_scores(context, edges, weights)
     smoothed = standardize(smooth(standardize(probes), edges, _NEIGHBOR_SHARE))
     flowed = spread(context, edges, weights)[:n, :targets]
     share = _DIFFUSION / counts[:targets]
     ranked = log_ranks(margins(smoothed, targets, _MARGIN)[:n])
     fused = (1 - share) * ranked + share * log_ranks(flowed)
     return as_result(np.exp(fused + np.log(10)), n)
+
+
+def _probe_scores(context: Context, edges: Graph, weights: list[Scores]) -> Scores:
+    """Sum the standardized scores of the probes in all three spaces; `(nodes, classes)`."""
+    classes, pool = context.classes, context.moments
+    counts = np.array([len(seeds) for seeds in classes], np.float64)
+    background = context.background[background_rows(context)]
+    rows = np.concatenate([context.candidates, *classes, background])
+    nodes = len(rows) - len(background)
+    weak = whiten(rows, pool, _WEAK)
+    averaged = weak.copy()
+    averaged[:nodes] = smooth(weak[:nodes].astype(np.float64), edges, _NEIGHBOR_SHARE)
+    raw = _probes(context, rows, weights)
+    blended = _probes(context, unit(averaged), weights)
+    strong = _probes(context, whiten(rows, pool, _STRONG), weights)
+    # One seed cannot say which of many evened-out directions matter.
+    trust = np.minimum((counts - 1) / 4, 1)
+    return standardize(raw) + standardize(blended) + trust * standardize(strong)
 
 
 def _probes(context: Context, rows: FloatArray, weights: list[Scores]) -> Scores:

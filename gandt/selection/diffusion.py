@@ -14,7 +14,7 @@ import numpy as np
 from gandt.selection.context import Context
 from gandt.selection.graph import Graph, graph
 from gandt.selection.scores import Scores, as_result
-from gandt.selection.spaces import center
+from gandt.selection.spaces import center, centered_products
 from gandt.types import FloatArray
 
 __all__ = ["score", "spread"]
@@ -52,6 +52,6 @@ def spread(context: Context, over: Graph, weights: Sequence[Scores]) -> Scores:
         mass = mass**2 / np.maximum(mass.sum(axis=1, keepdims=True), 1e-300)
     mass = mass / np.maximum(mass.max(axis=0), 1e-300)
     pool = context.moments
-    everything = center(np.concatenate([context.candidates, *classes]), pool)
-    means = [w @ center(s, pool) for w, s in zip(weights, classes, strict=True)]
-    return np.asarray(mass + _FAINT * (everything @ np.stack(means).T), np.float64)
+    means = np.stack([w @ center(s, pool) for w, s in zip(weights, classes, strict=True)]).T
+    cosines = [centered_products(rows, pool, means) for rows in (context.candidates, *classes)]
+    return np.asarray(mass + _FAINT * np.concatenate(cosines), np.float64)

@@ -147,7 +147,8 @@ def _check_classes(
     }
     if strange:
         name, uri = next(iter(strange.items()))
-        more = f" and {len(strange) - 1} more classes" if len(strange) > 1 else ""
+        number = count(len(strange) - 1, "more class", "more classes")
+        more = f" and {number}" if len(strange) > 1 else ""
         theirs = ", ".join(sorted(classes - {other}))
         raise SeedError(
             f"the gold image {uri} is of the class {name!r}{more}, which no seed has, so workers "

@@ -118,7 +118,7 @@ def _build(context: Context) -> Graph:
     if not isinstance(listed, Neighbors):
         listed = listed()
     n = len(candidates)
-    mapped = comparable(np.concatenate([candidates, *context.classes]), pool)
+    mapped = np.concatenate([comparable(rows, pool) for rows in (candidates, *context.classes)])
     nodes = len(mapped)
     of_seeds = nearest_rows(mapped[n:], mapped, NEIGHBORS, first=n)
     width = min(NEIGHBORS, listed.ids.shape[1])
@@ -139,4 +139,7 @@ def smooth(scores: npt.NDArray[np.float64], over: Graph, share: float) -> npt.ND
     more often an accident than what looks like it among its like (regularization on graphs:
     Zhou et al., "Learning with local and global consistency", NIPS 2004).
     """
-    return (1 - share) * scores + share * over.average(scores)
+    mixed = over.average(scores)
+    mixed *= share
+    mixed += (1 - share) * scores
+    return mixed

@@ -6,6 +6,10 @@ thousand such connections would leave no room for anybody else (the attack is kn
 whole head; what is left of an earlier body counts as well. And a reply of which nothing can be sent
 for some time is given up. While a request is at work nothing runs: bodies are limited by the
 `guard`, work by whoever does it.
+
+Where there are half as many connections as there may be, a new one takes the place of the one that
+has kept the service waiting longest: whoever comes with a request sends it at once. The other half
+is for requests that are at work.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ class PatientProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
+    _since = 0.0  # the loop's time when it began, or had its last reply
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -39,7 +44,10 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first head is awaited."""
         super().connection_made(transport)
+        self._since = self.loop.time()
         self._wait(HEAD_SECONDS)
+        if self.limit_concurrency and 2 * len(self.connections) > self.limit_concurrency:
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -56,6 +64,7 @@ class PatientProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next head, unless it was here already."""
         self._stop_waiting()
+        self._since = self.loop.time()
         super().on_response_complete()
         if not self._at_work() and not self.transport.is_closing():
             self._wait(IDLE_SECONDS + HEAD_SECONDS)
@@ -73,6 +82,21 @@ class PatientProtocol(H11Protocol):
 
     def _at_work(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _awaits_client(self) -> bool:
+        """Whether the next thing is the client's: to send a head or a body, or to take a reply."""
+        return not self._at_work() or self.cycle.more_body or self._taking is not None
+
+    def _make_room(self) -> None:
+        others = [
+            one
+            for one in self.connections
+            if isinstance(one, PatientProtocol) and one is not self and one._awaits_client()
+        ]
+        if others:
+            oldest = min(others, key=lambda one: one._since)
+            self.connections.discard(oldest)  # others that come before it has ended choose another
+            oldest.transport.abort()
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()

@@ -11,6 +11,7 @@ import errno
 import ipaddress
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 
@@ -24,7 +25,8 @@ __all__ = ["PORT", "bind", "is_loopback", "make_server", "own_names", "public_ho
 
 PORT = 8484
 _TRIES = 20  # ports after the usual one
-_CONNECTIONS = 1000  # at the same time; more are told to come again
+_CONNECTIONS = 1000  # at the same time; `patience` says what becomes of more
+_NEW = 128  # of them that may be taken in at once
 _GOODBYE = 3  # seconds for requests that are under way when it ends
 
 
@@ -70,7 +72,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
-        found.listen(256)
+        found.listen(_NEW)
     except BaseException:
         found.close()
         raise
@@ -125,12 +127,23 @@ def make_server(app: ASGIApp, on_ready: Callable[[], object] = lambda: None) -> 
         server_header=False,
         proxy_headers=False,
         ws="none",
-        limit_concurrency=_CONNECTIONS,
+        backlog=_NEW,
+        limit_concurrency=min(_CONNECTIONS, _open_files() // 2),
         timeout_keep_alive=int(IDLE_SECONDS),
         timeout_graceful_shutdown=_GOODBYE,
         h11_max_incomplete_event_size=32_768,
     )
     return _Server(config, on_ready)
+
+
+def _open_files() -> int:
+    """How many files and connections this process may have open, as far as it matters."""
+    if sys.platform == "win32":
+        return 2 * _CONNECTIONS
+    import resource
+
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 2 * _CONNECTIONS if most == resource.RLIM_INFINITY else most
 
 
 def serve(

@@ -118,6 +118,11 @@ def move_widget(person: Person) -> None:
     person.keys(RIGHT)
 
 
+FIRST_BOX = {
+    "boxes": "document.querySelector('.gt-box')",
+    "widget, boxes": "document.querySelector('crowd-bounding-box').shadowRoot"
+    ".querySelector('button.box')",
+}
 CHOSEN = (
     "[...document.querySelectorAll('.gt-choice[aria-checked=true] .gt-name')]"
     ".map((n) => n.textContent)"
@@ -280,7 +285,7 @@ def test_back_shows_the_answer_and_only_a_change_is_saved(
     ann.wait(FRAMES)  # what still ran of the page before would be a fault by now
 
 
-@pytest.mark.parametrize("name", ["boxes", "tiles", "spans"])
+@pytest.mark.parametrize("name", ["boxes", "tiles", "spans", "widget, boxes"])
 def test_going_back_does_not_throw_away_what_was_drawn(
     ann: Person, start: Callable[[Case], DeskThread], name: str
 ) -> None:
@@ -297,10 +302,11 @@ def test_going_back_does_not_throw_away_what_was_drawn(
     ann.wait(case.ready)
     case.answer(ann)
     seen = ann.js(f"return {case.shown}")
-    if name == "boxes":
-        ann.js("document.querySelector('.gt-box').focus()")
+    if "boxes" in name:
+        ann.js(f"{FIRST_BOX[name]}.focus()")
         ann.keys(*["\ue003"] * 2)  # Backspace: the box is gone, the other one stays
         assert len(ann.js(f"return {case.shown}")) == len(seen) - 1
+        case.answer(ann)
     else:
         ann.keys("[")
     ann.click("#desk-back")
@@ -314,6 +320,41 @@ def test_going_back_does_not_throw_away_what_was_drawn(
     ann.wait(case.ready)
     ann.keys("[")  # nothing new here: no question
     ann.on_task(0)
+
+
+ASKS = "!dispatchEvent(new Event('beforeunload', { cancelable: true }))"  # before it leaves
+
+
+@pytest.mark.parametrize("name", ["boxes", "tiles", "spans", "widget, boxes"])
+def test_a_changed_answer_is_asked_for_by_whatever_way_the_page_is_left(
+    ann: Person, start: Callable[[Case], DeskThread], name: str
+) -> None:
+    case = CASES[name]
+    desk = start(case)
+    ann.open(desk.links[""])
+    ann.named("Ann")
+    ann.on_task(0)
+    ann.wait(case.ready)
+    assert ann.js(f"return {ASKS}") is False
+    case.answer(ann)
+    assert ann.js(f"return {ASKS}") is True
+    submit(ann)
+    ann.on_task(1)
+    ann.wait(case.ready)
+    ann.keys("[")
+    ann.on_task(0)
+    ann.wait(case.ready)
+    ann.wait(f"{case.shown}.length")
+    assert ann.js(f"return {ASKS}") is False  # what was answered before is not lost
+    case.change(ann)
+    assert ann.js(f"return {ASKS}") is True
+    ann.keys("]")
+    assert "not submitted" in ann.text("#desk-alert")
+    assert ann.on_task(0)["revision"] == 1
+    ann.click("#desk-alert button")
+    ann.on_task(1)
+    ann.wait(case.ready)
+    assert ann.js(f"return {ASKS}") is False
 
 
 def test_controls_of_somebodys_own_page_are_filled_in_again(

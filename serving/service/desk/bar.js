@@ -138,7 +138,11 @@
     } catch { /* not reached */ }
     explain(status);
   }
-  addEventListener("beforeunload", (event) => { if (pending !== null && !left) event.preventDefault(); });
+  function drawn() {  // and not submitted: leaving the page would lose it
+    const undo = $("gt-undo");  // where it can be pressed, there is something to undo
+    return Boolean(undo && !undo.hidden && !undo.disabled) || Boolean(document.querySelector("crowd-bounding-box")?.unsent);
+  }
+  addEventListener("beforeunload", (event) => { if ((pending !== null || drawn()) && !left) event.preventDefault(); });
 
   // ---- a page without a way out gets one
   function skipDialog() {
@@ -177,12 +181,11 @@
   const back = $("desk-back");
   back.disabled = !desk.back;
   back.addEventListener("click", goBack);
-  function goBack() {
-    if (!desk.back) return;
-    const go = () => location.replace(desk.back);
-    const undo = $("gt-undo");  // where it can be pressed, something was drawn that going back would lose
-    if (!undo || undo.hidden || undo.disabled || pending !== null) go();
-    else alertUser("What you did here is not submitted yet, and going back loses it.", ["Go back without it", go]);
+  function goBack() { if (desk.back) leave(desk.back, "going back", "Go back"); }
+  function leave(to, doing, what) {
+    const go = () => location.replace(to);
+    if (pending !== null || !drawn()) go();
+    else alertUser("What you did here is not submitted yet, and " + doing + " loses it.", [what + " without it", () => { left = true; go(); }]);
   }
   function typing(target) {
     return target instanceof HTMLElement && (target.isContentEditable || target instanceof HTMLTextAreaElement ||
@@ -194,7 +197,7 @@
     // Where Backspace deletes what was drawn, it may come once too often.
     const deletes = event.key === "Backspace" && document.querySelector("#gt-undo:not([hidden]), crowd-bounding-box, crowd-semantic-segmentation");
     if ((event.key === "[" || event.key === "Backspace") && desk.back && !deletes) { event.preventDefault(); goBack(); }
-    else if (event.key === "]" && desk.revision) { event.preventDefault(); location.replace(desk.forth); }
+    else if (event.key === "]" && desk.revision) { event.preventDefault(); leave(desk.forth, "going on", "Go on"); }
   });
 
   // ---- an earlier answer is shown again, in words here and by the page in its own way

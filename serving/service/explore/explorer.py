@@ -24,6 +24,7 @@ from gandt._version import __version__
 from gandt.embedding.decoding import cores
 from gandt.embedding.threads import share_cores
 from gandt.serving.service.explore.access import Access
+from gandt.serving.service.explore.background import give_way
 from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.gate import Gate, TooLate
 from gandt.serving.service.explore.metrics import MEDIA_TYPE, Metrics
@@ -111,10 +112,10 @@ class Explorer:
         self.edition = _edition(engine)
         self.bodies = Bodies()
         # Two selections at once share the cores; a third would only slow both down.
-        self.heavy = Gate("heavy", at_once=2, queue=8, seconds=60.0, prepare=lambda: share_cores(2))
+        self.heavy = Gate("heavy", at_once=2, queue=8, seconds=60.0, prepare=_behind_answers)
         self.pictures = Gate("pictures", at_once=max(_FETCHES, cores()), queue=256, seconds=30.0)
         self.reading = Gate("reading", at_once=2, queue=64, seconds=30.0)
-        self.warming = Warming(engine, lambda: share_cores(2))
+        self.warming = Warming(engine, _behind_answers)
         gates = (self.heavy, self.pictures, self.reading)
         self.metrics = Metrics(gates, self._values())
 
@@ -318,6 +319,11 @@ class Explorer:
         gone = None if request is None else _gone(request)
         text = await gate.run(written, gone, seconds=seconds)
         return Response(text, media_type="application/json")
+
+
+def _behind_answers() -> None:
+    give_way()
+    share_cores(2)
 
 
 def _gone(request: Request) -> Callable[[], Any]:

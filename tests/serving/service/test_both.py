@@ -263,3 +263,63 @@ def test_many_slow_ones_keep_nobody_out(service: Service, ann: Visitor, hurried:
     finally:
         for connection in slow:
             connection.close()
+
+
+@pytest.fixture
+def crowded(service: Service, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many connections a service has before it parts with idle ones: few."""
+    monkeypatch.setattr(service.server.config, "limit_concurrency", 40)
+    return 20
+
+
+def connected(service: Service) -> socket.socket:
+    return socket.create_connection((service.host, service.port), timeout=15)
+
+
+def head_of_a_body(service: Service) -> bytes:
+    path = POSTS[type(service)][0]
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+    return f"{head}Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{{".encode()
+
+
+@pytest.mark.parametrize("said", ["nothing", "half a head", "half a body", "one request"])
+def test_whoever_comes_to_a_full_house_takes_the_place_of_who_has_waited_longest(
+    service: Service, ann: Visitor, crowded: int, said: str
+) -> None:
+    first = {
+        "nothing": b"",
+        "half a head": b"GET / HTTP/1.1\r\nX-Slow: ",
+        "half a body": head_of_a_body(service),
+        "one request": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    }[said]
+    idle = []
+    try:
+        for _ in range(3 * crowded):
+            idle.append(connected(service))
+            idle[-1].sendall(first)
+        for _ in range(5):
+            assert service.visitor().get("/healthz").status == 200
+        assert len(service.server.server_state.connections) <= crowded
+        idle[0].settimeout(15)
+        with pytest.raises(ConnectionError):  # closed, whatever it had been told before
+            while idle[0].recv(4000):
+                pass
+            raise ConnectionError
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_a_connection_that_is_used_is_not_the_one_that_goes(
+    service: Service, ann: Visitor, crowded: int
+) -> None:
+    assert ann.get("/healthz").status == 200
+    kept, idle = ann.connection.sock, []
+    try:
+        for _ in range(3 * crowded):
+            idle.append(connected(service))
+            assert ann.get("/healthz").status == 200
+        assert ann.connection.sock is kept
+    finally:
+        for connection in idle:
+            connection.close()

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from gandt.errors import GandtError, StorageError
 from gandt.report.pool_map import PoolMap as Placed
 from gandt.report.pool_map import check_method, make_map
+from gandt.serving.service.explore.background import give_way
 from gandt.serving.service.explore.engine import Engine
 from gandt.serving.service.explore.pool_map.files import load_map, map_name, save_map
 from gandt.serving.service.explore.pool_map.process import MapFailed, make_apart
@@ -153,6 +154,7 @@ class PoolMap:
             if made is None:
                 raise MapFailed("The map of the pool could not be made: it was written damaged.")
         else:
+            give_way()
             made = make_map(index, self._method)
         if path is not None:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable
@@ -152,6 +153,59 @@ def test_ctrl_c_prints_what_was_labeled_and_what_comes_next(
         "missing   5 answers; run the same command to go on",
         "next      gandt aggregate round1.answers --out round1/",
     ]
+
+
+@pytest.mark.parametrize("folder", ["round 1/", ""])
+def test_what_is_asked_again_is_counted_with_what_was_said_before(
+    tmp_path: Path, lines: list[dict[str, object]], folder: str
+) -> None:
+    """The command that the program prints in the end makes one round of both."""
+    (tmp_path / folder).mkdir(exist_ok=True)
+    said = "".join(f"{line['source-ref']},{who},cat\n" for line in lines for who in ("ann", "ben"))
+    doubted = f"{lines[0]['source-ref']},cleo,dog\n"
+    (tmp_path / "said.csv").write_text(f"task,worker,label\n{said}{doubted}")
+    first = str(tmp_path / folder) if folder else str(tmp_path / "made")
+    gandt = [str(PROGRAM), "aggregate"]
+    made = [*gandt, "said.csv", "--out", first, "--classes", "cat,dog", "--min-answers", "3"]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    there = tmp_path / folder if folder else tmp_path / "made"
+    manifest = f"{folder}relabel.manifest"
+    with subprocess.Popen(
+        [
+            *(str(PROGRAM), "label", manifest, "--labels", "cat,dog", "--out", f"{tmp_path}/again"),
+            *("--no-browser", "--port", "0", "--people", "dan"),
+        ],
+        cwd=tmp_path if folder else there,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        link = [first_line(process), *(process.stdout.readline() for _ in range(2))][2].split()[1]
+        origin = link.partition("/enter")[0]
+        port = int(origin.rpartition(":")[2])
+        where: Any = SimpleNamespace(
+            host="127.0.0.1", port=port, origin=origin, links={"dan": link}
+        )
+        dan = Visitor(where)
+        dan.enter("dan")
+        dan.answer("cat")
+        dan.connection.close()
+        process.send_signal(signal.SIGINT)
+        rest, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0, complaints
+    command = shlex.split(rest.splitlines()[-1].removeprefix("next"))
+    home = folder or "./"
+    assert command == ["gandt", "aggregate", home, f"{tmp_path}/again", "--out", home]
+    done = subprocess.run(
+        [*gandt, *command[2:]],
+        cwd=tmp_path if folder else there,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines()[1].split()[:2] == ["answers", "14"]
 
 
 def test_others_come_in_by_links_that_name_this_machine(
