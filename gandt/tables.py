@@ -97,7 +97,9 @@ def find_column(table: Table, candidates: Sequence[str], what: str) -> str:
             return candidate
         if _loose(candidate) in by_loose_name:
             return by_loose_name[_loose(candidate)]
-    have = ", ".join(table.names) if table.names else "none at all"
+    if not table.names:
+        raise UsageError(f"{table.uri} is empty: it has no column of {what}, nor any other.")
+    have = ", ".join(table.names)
     looked = f"column {candidates[0]}" if len(candidates) == 1 else f"column of {what}"
     raise UsageError(
         f"{table.uri} has no {looked}; its columns are: {have}. Name the one that holds {what}."

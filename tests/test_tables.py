@@ -154,6 +154,9 @@ def test_columns_are_found_by_preference_and_loose_spelling(tmp_path):
         find_column(table, ["label", "class"], "labels")
     with pytest.raises(UsageError, match=r"has no column label; its columns"):
         find_column(table, ["label"], "labels")
+    empty = read_rows(_csv(tmp_path, b""))
+    with pytest.raises(UsageError, match=r"\.csv is empty: it has no column of labels, nor any"):
+        find_column(empty, ["label", "class"], "labels")
 
 
 # ------------------------------------------------------------------------------ text lists

@@ -1,10 +1,12 @@
 """What to label next, by goal: find a rare class, learn the most, or balance the classes.
 
-- `find`: the images that each class's probe ranks highest, the classes taking turns. On 15 clothing
-  classes of 1 % that has found .60 / .77 / .87 with 2 / 5 / 10 % labeled, `learn` .48 / .77 / .87.
-- `learn`: uncertainty times diversity. Each pick has the highest product of its entropy and its
-  distance to the nearest labeled or picked image, so that a batch is not one question asked often
-  (Zhdanov, "Diverse mini-batch active learning", 2019, has the same trade by clustering).
+- `find`: the images that each class's probe ranks highest, the classes taking turns.
+- `learn`: uncertainty times diversity. Uncertainty is how close the two likeliest classes are
+  (Scheffer et al., "Active hidden Markov models for information extraction", 2001), diversity the
+  distance to the nearest pick of the batch, so that a batch is not one question asked often; its
+  root, since the whole of it takes outliers. Distance to what is labeled and entropy, which counts
+  classes that nobody hesitates about, learned less of 20 classes, and clusters of the uncertain
+  (Zhdanov, "Diverse mini-batch active learning", 2019) less with batches of 500.
 - `balance`: the images expected to even out the counts of labels the most, those expected of the
   batch counted in.
 
@@ -34,9 +36,9 @@ __all__ = [
     "Goal",
     "Picks",
     "acquire",
-    "entropy",
     "rare_classes",
     "split_budget",
+    "uncertainty",
 ]
 
 Goal = Literal["find", "learn", "balance"]
@@ -62,7 +64,7 @@ class Picks:
     places: IntArray  # (p,) best first within each goal
     goals: tuple[Goal, ...]  # p
     classes: IntArray  # (p,) the column that it was picked for; -1 for `learn`
-    values: Floats  # (p,) finder's score, uncertainty times distance, or probability
+    values: Floats  # (p,) finder's score, uncertainty times diversity, or probability
 
     def __len__(self) -> int:
         return len(self.places)
@@ -153,13 +155,12 @@ def rare_classes(counts: IntArray) -> IntArray:
     return np.flatnonzero(counts <= np.median(counts)).astype(np.int64)
 
 
-def entropy(probabilities: Floats) -> Floats:
-    """Entropy of each row of `(n, k)`, 0 to 1: as a share of the most there can be."""
-    k = probabilities.shape[1]
-    if k < 2:
+def uncertainty(probabilities: Floats) -> Floats:
+    """How close the two likeliest classes of each row of `(n, k)` are: 1 as likely, 0 sure."""
+    if probabilities.shape[1] < 2:
         return np.zeros(len(probabilities))
-    logs = np.log(np.maximum(probabilities, 1e-300))
-    return np.asarray(-(probabilities * logs).sum(axis=1) / np.log(k))
+    highest = np.partition(probabilities, -2, axis=1)[:, -2:]
+    return np.asarray(1 - (highest[:, 1] - highest[:, 0]))
 
 
 @dataclass(slots=True)
@@ -205,22 +206,20 @@ def _find(state: _State, budget: int) -> Found:
 
 
 def _learn(state: _State, budget: int) -> Found:
-    """Pick by uncertainty times distance, from the most uncertain few times the budget."""
-    worth = entropy(state.choices.probabilities)
+    """Pick by uncertainty times diversity, from the most uncertain few times the budget."""
+    worth = uncertainty(state.choices.probabilities)
     order = np.argsort(-np.where(state.fresh, worth, -1), kind="stable")
     order = order[state.fresh[order]][: max(_LOOK * budget, _LEAST_LOOK)]
     rows = unit(state.choices.vectors[order] - state.mean)
-    nearest = np.full(len(order), -1.0, np.float32)
-    known = [unit(state.labeled - state.mean)] if len(state.labeled) else []
-    if len(state.copies.rows):
-        known.append(unit(state.choices.vectors[state.copies.rows] - state.mean))
-    for group in known:
-        for start in range(0, len(group), 1024):
-            np.maximum(nearest, (rows @ group[start : start + 1024].T).max(axis=1), out=nearest)
+    nearest = np.zeros(len(order), np.float32)  # centered cosine to a pick, where it is above 0
+    if len(state.copies.rows):  # other goals have picked before
+        picked = unit(state.choices.vectors[state.copies.rows] - state.mean)
+        np.maximum(nearest, (rows @ picked.T).max(axis=1), out=nearest)
     waiting = np.ones(len(order), np.bool_)
     found: Found = []
     while len(found) < budget and waiting.any():
-        value = np.where(waiting, worth[order] * np.maximum(1 - nearest, 0), -np.inf)
+        apart = np.sqrt(np.maximum(1 - nearest, 0))
+        value = np.where(waiting, worth[order] * apart, -np.inf)
         best = int(value.argmax())
         waiting[best] = False
         if state.take(int(order[best])):

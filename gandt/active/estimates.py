@@ -8,6 +8,10 @@ to be drawn. The interval holds every `T` under which a sum of hits as low, or a
 seen is no rarer than the confidence allows (Clopper & Pearson, 1934, for draws without
 replacement).
 
+An image that was labeled after a draw and then left the pool still was among those drawn from, and
+its label is known: it counts as one of the `T` that was found, for each draw that could hit it. So
+whatever people take away, as all that they found, the draws say the same of what is left.
+
 Labels err, and a rare class is named by mistake about as often as it is met. So the lower end
 counts those hits alone that people are sure of, and the upper end all of them.
 
@@ -48,7 +52,7 @@ class Draw:
     drawn: int  # images
     hits: int  # of the class
     unlabeled: int  # images that they were drawn from
-    found_before: int  # images of the class labeled before the draw
+    found_before: int  # images of the class labeled before the draw, less those gone since it
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +149,13 @@ def draws_of(labeled: Labeled, code: int, *, sure: float = 0.0) -> list[Draw]:
     found = np.concatenate([[0], np.cumsum(is_class)])
     place = {row: at for at, row in enumerate(labeled.rows.tolist())}
     out = []
+    name = labeled.classes[code]
     for part in labeled.slices:
         seen = [place[row] for row in part.rows.tolist() if row in place]
-        hits = int(is_class[seen].sum())
-        out.append(Draw(len(seen), hits, part.unlabeled, int(found[part.before])))
+        gone = [each for each in part.gone if each.label == name and each.confidence >= sure]
+        drawn = len(seen) + sum(each.drawn for each in part.gone)
+        hits = int(is_class[seen].sum()) + sum(each.drawn for each in gone)
+        out.append(Draw(drawn, hits, part.unlabeled, int(found[part.before]) - len(gone)))
     return out
 
 

@@ -4,9 +4,17 @@ A probe knows the classes that it was shown and gives one of them to anything. T
 for images drawn as the labeled ones were; an image of a class that nobody labeled is none of those.
 So an image is labeled automatically only where it lies as near to some labeled image as labeled
 images usually lie to each other: at or above the 20th percentile of their leave-one-out nearest
-similarities (after centering: raw cosines cost three times the coverage). That keeps out part of
-the unknown and costs little of what is known, but it promises nothing about any single class that
-was never labeled: where nobody labeled shorts, they are taken for pants.
+similarities (after centering: raw cosines cost three times the coverage). Where the thresholds
+refuse much, what is far is mostly refused already. Where they allow all, that would cost a fifth of
+it, so the limit is never higher than costs 8 % of what they allow. That keeps out what is wholly
+unlike, and part of what is akin; it promises nothing about any single class that was never labeled:
+where nobody labeled shorts, they are taken for pants.
+
+Of one cost, on clothing of which two or three kinds were labeled, other measures keep out a little
+more of the rest (virtual logits: Wang et al., "ViM", 2022; the ratio of distances to the nearest of
+another class and of its own: Jiang et al., "To trust or not to trust a classifier", 2018), the
+fifth neighbor (Sun et al., "Deep nearest neighbors", 2022) hardly any. But ViM keeps out less where
+all kinds were labeled but one, and the ratio calls every cat a dog where the rest is cloth.
 
 Near-copies of a labeled image have its label already, by the copies rule of selection: equal bytes,
 or a centered cosine of at least 0.95.
@@ -26,6 +34,7 @@ from gandt.types import BoolArray, FloatArray, IntArray
 __all__ = ["PERCENTILE", "Guard", "fit_guard", "inherit"]
 
 PERCENTILE = 20.0
+_COST = 0.4  # of the percentile: the most percent of what is allowed that the guard may cost
 _BLOCK = 1024
 
 
@@ -47,7 +56,13 @@ class Guard:
         return allowed
 
 
-def fit_guard(labeled: FloatArray, percentile: float = PERCENTILE) -> Guard:
+def fit_guard(
+    labeled: FloatArray,
+    percentile: float = PERCENTILE,
+    *,
+    usual: BoolArray | None = None,
+    allowed: BoolArray | None = None,
+) -> Guard:
     """Measure how near labeled images lie to each other.
 
     Parameters
@@ -56,6 +71,11 @@ def fit_guard(labeled: FloatArray, percentile: float = PERCENTILE) -> Guard:
         `(m, d)` unit rows of labeled images; with fewer than two, nothing is allowed.
     percentile
         Of their leave-one-out nearest similarities, 0 to 100; higher keeps out more.
+    usual
+        `(m,)` those whose similarities count for it, such as those of the pool; default: all.
+    allowed
+        `(m,)` those that thresholds would allow out of fold. The limit is lowered until it keeps
+        out no more of them than two fifths of `percentile`, in percent; default: it is not.
 
     Raises
     ------
@@ -69,7 +89,11 @@ def fit_guard(labeled: FloatArray, percentile: float = PERCENTILE) -> Guard:
     mean = labeled.mean(axis=0, dtype=np.float64).astype(np.float32)
     centered = unit(labeled - mean)
     nearest = _nearest(centered, centered, own=True)
-    return Guard(centered, mean, float(np.percentile(nearest, percentile)))
+    of_usual = nearest if usual is None else nearest[usual]
+    least = float(np.percentile(of_usual, percentile)) if len(of_usual) else np.inf
+    if allowed is not None and allowed.any():
+        least = min(least, float(np.percentile(nearest[allowed], _COST * percentile)))
+    return Guard(centered, mean, least)
 
 
 def inherit(

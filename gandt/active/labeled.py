@@ -1,6 +1,6 @@
 """What is known so far: the labeled images of all rounds, in the order they came.
 
-One value that search, automatic labels and estimates read. Letters: `m` labeled images, `k`
+Values that search, automatic labels and estimates read. Letters: `m` labeled images, `k`
 classes.
 """
 
@@ -15,9 +15,18 @@ import numpy.typing as npt
 
 from gandt.active.logistic import Floats
 from gandt.errors import UsageError
-from gandt.types import BoolArray, IntArray
+from gandt.types import BoolArray, FloatArray, IntArray
 
-__all__ = ["Labeled", "Slice"]
+__all__ = ["Examples", "Gone", "Labeled", "Slice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An image that was labeled in the round of a uniform draw or later, and then left the pool."""
+
+    label: str
+    confidence: float  # of the label
+    drawn: bool  # whether it was itself among those drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +36,15 @@ class Slice:
     rows: IntArray  # (s,) rows of the index that were drawn
     unlabeled: int  # images that they were drawn from
     before: int  # labeled images at the time: the first ones of `Labeled`
+    gone: tuple[Gone, ...] = ()  # among those it was drawn from, though not of `Labeled`
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Labeled images that are not of the pool, such as seeds from another folder."""
+
+    vectors: FloatArray  # (s, d) unit rows
+    probabilities: Floats  # (s, k) of the classes of `Labeled`
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gandt.active.autolabel import AutoOptions, autolabel
-from gandt.active.cross_fit import cross_fit
+from gandt.active.cross_fit import CrossFit
 from gandt.active.labeled import Labeled
 from gandt.types import IntArray, VectorStore
 
@@ -14,16 +14,16 @@ __all__ = ["automatic_share", "reached_share"]
 _BLOCK = 8192
 
 
-def reached_share(store: VectorStore, labeled: Labeled, truth: IntArray, seed: int = 0) -> float:
+def reached_share(store: VectorStore, labeled: Labeled, truth: IntArray, fit: CrossFit) -> float:
     """Share of the pool that is right where people's labels stand and a probe labels the rest.
 
     Parameters
     ----------
+    fit
+        Of these labels.
     truth
         `(rows,)` the class of each row as a column; -1 is none, which no probe can say.
     """
-    known = store.take(labeled.rows)
-    fit = cross_fit(known, labeled.probabilities, labeled.classes, seed=seed)
     live = np.setdiff1d(np.arange(store.rows, dtype=np.int64), store.dead)
     right = int((labeled.codes == truth[labeled.rows]).sum())
     rest = np.setdiff1d(live, labeled.rows)
@@ -35,12 +35,12 @@ def reached_share(store: VectorStore, labeled: Labeled, truth: IntArray, seed: i
 
 
 def automatic_share(
-    store: VectorStore, labeled: Labeled, truth: IntArray, target: float, seed: int = 0
+    store: VectorStore, labeled: Labeled, truth: IntArray, fit: CrossFit, options: AutoOptions
 ) -> tuple[int, float]:
     """Count the automatic labels under a promise, and the share of them that is right.
 
-    NaN where there is none.
+    NaN where there is none. The fit is of these labels, with the seed of the options.
     """
-    made = autolabel(store, labeled, AutoOptions(target, random_seed=seed))
+    made = autolabel(store, labeled, options, probes=fit)
     right = made.codes == truth[made.rows]
     return len(right), float(right.mean()) if len(right) else float("nan")

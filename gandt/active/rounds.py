@@ -19,7 +19,7 @@ from gandt.active.candidates import expected_left, look_around, sample_open, sho
 from gandt.active.cross_fit import CrossFit, cross_fit
 from gandt.active.estimates import ClassEstimate, class_estimates
 from gandt.active.frontier import NEIGHBORS, Frontier
-from gandt.active.labeled import Labeled, Slice
+from gandt.active.labeled import Examples, Labeled, Slice
 from gandt.active.logistic import Floats
 from gandt.active.relabel import gains, new_gains, rater_weights, soberly, split_by_gain
 from gandt.active.stop import ClassOutlook, Verdict, outlook, round_worth, seen_by_probe, verdict
@@ -28,7 +28,7 @@ from gandt.index.ann import NeighborIndex
 from gandt.selection.duplicates import THRESHOLD
 from gandt.types import FloatArray, IntArray, VectorStore
 
-__all__ = ["Examples", "Round", "RoundOptions", "next_round"]
+__all__ = ["Round", "RoundOptions", "next_round"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,6 @@ class RoundOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Examples:
-    """Labeled images that are not of the pool, such as seeds from another folder."""
-
-    vectors: FloatArray  # (s, d) unit rows
-    probabilities: Floats  # (s, k) of the classes of `Labeled`
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Round:
     """What to label next: new images by goal, the uniform slice, and images to ask again."""
 
@@ -103,6 +95,7 @@ def next_round(
     examples: Examples | None = None,
     left_out: IntArray | None = None,
     worker_accuracy: float = 0.85,
+    fit: CrossFit | None = None,
 ) -> Round:
     """Choose what to label next.
 
@@ -121,6 +114,8 @@ def next_round(
         answered.
     worker_accuracy
         Mean share of right answers, from the workers table; weighs asking again.
+    fit
+        Of all labels and examples, with the seed of the options, where it was made before.
 
     Raises
     ------
@@ -150,17 +145,26 @@ def next_round(
         neighbors=options.neighbors,
         seed=options.random_seed,
     )
-    fit = cross_fit(known.vectors, known.probabilities, labeled.classes, seed=options.random_seed)
+    if fit is None:
+        fit = cross_fit(
+            known.vectors, known.probabilities, labeled.classes, seed=options.random_seed
+        )
     notes: list[str] = []
     rows = np.setdiff1d(frontier.rows, np.union1d(closed, slice_.rows))
     wanted = options.budget - len(slice_.rows)
     if len(rows) < wanted:
-        more = sample_open(store, np.union1d(closed, rows), wanted, options.random_seed, 31)
-        more = np.setdiff1d(more, slice_.rows)
-        notes.append(f"{len(rows):,} candidates for {wanted:,} places; filled from the pool.")
+        shut = np.union1d(np.union1d(closed, rows), slice_.rows)
+        more = sample_open(store, shut, wanted, options.random_seed, 31)
+        if len(more):
+            notes.append(f"{len(rows):,} candidates for {wanted:,} places; filled from the pool.")
         frontier = frontier.with_rows(more)
         rows = np.union1d(rows, more)
-    rows = shortlist(store, rows, finders, options.random_seed)
+    notes += _empty(wanted - len(rows), "every other image is labeled, left out or chosen already")
+    weighed = shortlist(store, rows, finders, options.random_seed)
+    places = min(wanted, len(weighed))
+    at_most = f"a round weighs {len(weighed):,} candidates at most"
+    notes += _empty(min(wanted, len(rows)) - places, at_most)
+    rows = weighed
     choices = Choices(*_thought_of(store, rows, finders, fit))
     counts = known.counts
     picks = acquire(
@@ -173,8 +177,11 @@ def next_round(
         mean=known.mean,
         duplicates=options.duplicates,
     )
-    if len(picks) < wanted:
-        notes.append(f"{len(picks):,} of {wanted:,} wanted: all others are near-copies.")
+    if len(picks) < places:
+        notes.append(
+            f"{len(picks):,} of {places:,} wanted: the other candidates are near-copies of these "
+            "or of labeled images."
+        )
     chosen = _with_again(picks, rows, choices, labeled, fit, options, worker_accuracy)
     left = expected_left(store, frontier, fit, closed, options.random_seed)
     outlooks = tuple(
@@ -263,12 +270,19 @@ def _near_examples(
     return frontier.with_rows(search.search(known.beside, options.neighbors).ids)
 
 
+def _empty(places: int, reason: str) -> list[str]:
+    stay = "place stays" if places == 1 else "places stay"
+    return [f"{places:,} {stay} empty: {reason}."] if places > 0 else []
+
+
 def _draw_slice(
     store: VectorStore, closed: IntArray, unlabeled: int, labeled: Labeled, options: RoundOptions
 ) -> Slice:
-    count = 0
+    count, budget = 0, min(options.budget, unlabeled)
     if options.uniform:
-        count = min(max(1, round(options.uniform * options.budget)), options.budget, unlabeled)
+        count = max(1, round(options.uniform * budget))
+        # The goal has one place at least, unless all is to be drawn.
+        count = min(count, budget - 1 if options.uniform < 1 else budget)
     # Each round draws anew though its seed is that of the last.
     rows = sample_open(store, closed, count, options.random_seed, 1000 + len(labeled))
     return Slice(rows, unlabeled, len(labeled))

@@ -4,6 +4,14 @@ Select, label by simulated workers, aggregate, label automatically, and on to th
 it the same budget spent by other strategies. Workers are right with their own accuracy and else
 name any other class; what they said is aggregated as in a real round. The same pool, options and
 seed give the same history.
+
+Automatic labels are decided anew after every round, counted, and left in: the next round chooses
+among all images that people did not label, as `gandt next` does unless it is given automatic labels
+as well. Taken out they hide the finds that they get wrong, from people and from the estimate of
+what is left: on 4 clothing classes of 1 % (2 draws each, the truth told, to 16 % labeled) 334 finds
+of 378 were made in place of 339, and the estimate at the stop held in 5 of 8 games in place of 8;
+on textiles with a defect of 6.7 %, 1 game of 6 ended after 61 labels, for nothing was left to ask.
+Uniform draws from before would no longer count either, since they were drawn from other images.
 """
 
 from __future__ import annotations
@@ -16,6 +24,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from gandt.active.acquire import Goal
+from gandt.active.autolabel import AutoOptions
+from gandt.active.cross_fit import CrossFit, cross_fit
 from gandt.active.frontier import Frontier
 from gandt.active.labeled import Labeled, Slice
 from gandt.active.reached import automatic_share, reached_share
@@ -129,14 +139,13 @@ def simulate(
     if len(truth) != store.rows:
         raise UsageError(f"{store.rows:,} images need as many true classes, not {len(truth):,}.")
     game = _Game(store, search, np.asarray(truth, np.int64), tuple(classes), options)
-    history = [game.record(0, 0.0, False)]
+    history = [game.record(0, False)]
     on_round(history[0])
     for number in range(1, options.rounds + 1):
         if not len(game.open_rows()):
             break
-        started = time.perf_counter()
-        stop = game.choose_and_label(number)
-        history.append(game.record(number, game.chosen_at - started, stop))
+        stop = game.choose_and_label()
+        history.append(game.record(number, stop))
         on_round(history[-1])
         if stop and options.until_stop:
             break
@@ -166,12 +175,13 @@ class _Game:
         self.crew = Crew.hire(
             options.workers, options.worker_accuracy, len(classes), options.random_seed
         )
-        self.chosen_at = 0.0
+        self.seconds = 0.0
         self.scored = 0.0
         self.upper_left = tuple(float("nan") for _ in names)
         rows = self.seeds
-        self.seed_labels = Labeled.of(rows, self._names(truth[rows]), classes)
-        self.labeled = self.seed_labels
+        self.labeled = Labeled.of(rows, self._names(truth[rows]), classes)
+        self._fit: CrossFit | None = None
+        self._fit_seconds = 0.0
         self.queue = self._rank_once()
 
     def _draw_seeds(self) -> IntArray:
@@ -211,11 +221,22 @@ class _Game:
         """Rows that are not labeled yet, in the order of the ranking."""
         return self.queue[~np.isin(self.queue, self.labeled.rows)]
 
-    def choose_and_label(self, number: int) -> bool:
+    def fitted(self) -> CrossFit:
+        """Give the probe of what is labeled now, fit once for all who ask the same of it."""
+        if self._fit is None:
+            started = time.perf_counter()
+            vectors, believed = self.store.take(self.labeled.rows), self.labeled.probabilities
+            self._fit = cross_fit(vectors, believed, self.classes, seed=self.options.random_seed)
+            self._fit_seconds = time.perf_counter() - started
+        return self._fit
+
+    def choose_and_label(self) -> bool:
         """Play one round; returns whether the verdict before it was to stop."""
         options = self.options
         stop = False
         slices: tuple[Slice, ...] = ()
+        spent = 0.0
+        started = time.perf_counter()
         if options.strategy in ("random", "nearest"):
             rows = self.open_rows()[: options.budget]
             sought = np.full(len(rows), -1, np.int64)
@@ -231,6 +252,9 @@ class _Game:
                 most_answers=max(options.workers, 1),
                 random_seed=options.random_seed,
             )
+            fit = self.fitted()
+            # What the probe took belongs to the choice, whoever asked for it first.
+            spent, started = self._fit_seconds, time.perf_counter()
             round_ = next_round(
                 self.store,
                 self.search,
@@ -238,17 +262,19 @@ class _Game:
                 self.frontier,
                 plan,
                 worker_accuracy=options.worker_accuracy,
+                fit=fit,
             )
             rows, sought, stop = round_.rows, round_.sought, round_.verdict.stop
             self.frontier, self.scored = round_.frontier, round_.scored
             by_name = {each.name: each.upper_left for each in round_.outlooks}
             self.upper_left = tuple(by_name[self.classes[code]] for code in self.targets)
             slices = (round_.slice,)
-        self.chosen_at = time.perf_counter()
+        self.seconds = spent + time.perf_counter() - started
         self._label(rows, sought, slices)
         return stop
 
     def _label(self, rows: IntArray, sought: IntArray, slices: tuple[Slice, ...]) -> None:
+        self._fit = None
         if not self.options.workers:
             fresh = Labeled.of(
                 rows, self._names(self.truth[rows]), self.classes, sought=sought, slices=slices
@@ -272,7 +298,7 @@ class _Game:
         )
         self.labeled = self.labeled.then(every)
 
-    def record(self, number: int, seconds: float, stop: bool) -> Played:
+    def record(self, number: int, stop: bool) -> Played:
         """What has been reached."""
         labeled, truth = self.labeled, self.truth
         mine = ~np.isin(labeled.rows, self.seeds)
@@ -284,8 +310,9 @@ class _Game:
         right = labeled.codes[mine] == truth[rows]
         automatic, automatic_right = 0, float("nan")
         if self.options.automatic is not None:
+            promise = AutoOptions(self.options.automatic, random_seed=self.options.random_seed)
             automatic, automatic_right = automatic_share(
-                self.store, labeled, truth, self.options.automatic, self.options.random_seed
+                self.store, labeled, truth, self.fitted(), promise
             )
         answers = self.crew.answers if self.options.workers else len(rows)
         return Played(
@@ -296,11 +323,11 @@ class _Game:
             tuple((found / there).tolist()),
             float(right.mean()) if len(right) else 1.0,
             self.scored,
-            seconds,
+            self.seconds,
             automatic,
             automatic_right,
             stop,
-            reached_share(self.store, labeled, truth, self.options.random_seed)
+            reached_share(self.store, labeled, truth, self.fitted())
             if self.options.measure
             else float("nan"),
             self.upper_left,

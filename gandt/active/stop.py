@@ -109,7 +109,7 @@ class ClassOutlook:
 class RoundWorth:
     """What the next round is expected to cost and to bring."""
 
-    expected: float  # images of the sought classes in it
+    expected: float  # images of all classes to find in it, for whichever each was chosen
     cost: float
     worth: float
 
@@ -227,9 +227,11 @@ def verdict(outlooks: Sequence[ClassOutlook], worth: RoundWorth | None = None) -
     dry = bool(outlooks) and all(each.exhausted for each in outlooks)
     poor = worth is not None and not worth.pays
     if worth is not None:
+        sought = "the class" if len(outlooks) == 1 else "all classes"
         reasons.insert(
             0,
             f"The next round costs {worth.cost:,.2f} and is expected to find "
-            f"{worth.expected:,.1f}, worth {worth.worth:,.2f}.",
+            f"{worth.expected:,.1f} of {sought} to find, those found by the way included, worth "
+            f"{worth.worth:,.2f}.",
         )
     return Verdict(dry or poor, tuple(reasons))

@@ -215,8 +215,8 @@ def _labels(outcome: Outcome) -> list[tuple[str, str]]:
             counts.update(part if isinstance(part, str) else part.label for part in label or ())
     noun = {"boxes": "boxes", "spans": "spans"}.get(consensus.kind, "labels")
     common = ", ".join(f"{name} {number:,}" for name, number in counts.most_common(8))
-    more = f" and {len(counts) - 8:,} more classes" if len(counts) > 8 else ""
-    return [(noun, (common or "none") + more)]
+    more = count(len(counts) - 8, "more class", "more classes")
+    return [(noun, (common or "none") + (f" and {more}" if len(counts) > 8 else ""))]
 
 
 def _gold(gold: dict[str, float]) -> str:

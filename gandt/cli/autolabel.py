@@ -24,6 +24,7 @@ __all__ = ["AUTOLABEL_EXAMPLE", "autolabel"]
 AUTOLABEL_EXAMPLE = "gandt autolabel --labels round*/labels.csv --out auto/"
 
 WIDTH = 12  # of the names before what is said
+LONGEST_STEM = 57  # characters of a job's name before "-audit"
 SHOWN = 5  # wrong labels of a class, before the rest is only counted
 
 
@@ -31,7 +32,7 @@ def autolabel(
     more: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LABELS]...", help="More of --labels (or --audited).", show_default=False
+            metavar="LABELS", help="More of --labels (or --audited).", show_default=False
         ),
     ] = None,
     labels: Annotated[
@@ -39,53 +40,64 @@ def autolabel(
         typer.Option(
             metavar="PATH",
             help="Labels of the rounds so far: labels tables, output manifests, folders of rounds, "
-            "as round*/labels.csv.",
+            "as round*/labels.csv. May be given several times.",
             show_default=False,
         ),
     ] = None,
     index: Annotated[str, typer.Option(help="Index folder, local or s3://.")] = "pool.index",
     out: Annotated[str, typer.Option(help="Folder to write, local or s3://.")] = "auto/",
+    audited: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Instead of --labels: what people said of audit.manifest; measures the automatic "
+            "labels in --out. May be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     target_accuracy: Annotated[
-        float, typer.Option(help="Promised share of automatic labels that are right.")
+        float,
+        typer.Option(min=0, max=1, help="Promised share of automatic labels that are right."),
     ] = 0.95,
-    confidence: Annotated[float, typer.Option(help="How sure the promise is.")] = 0.95,
+    confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="How sure the promise is.")
+    ] = 0.95,
     each_class: Annotated[
         bool, typer.Option("--each-class", help="Promise it for each class, not for all together.")
     ] = False,
     certain: Annotated[
-        float, typer.Option(help="Labels of this confidence on prove; all of them teach.")
+        float,
+        typer.Option(min=0, max=1, help="Labels of this confidence on prove; all of them teach."),
     ] = 0.9,
     guard: Annotated[
         float,
         typer.Option(
             metavar="PERCENTILE",
+            min=0,
+            max=100,
             help="Keeps out what lies far from all that is labeled; 0 keeps out nothing.",
         ),
     ] = 20.0,
-    audit: Annotated[int, typer.Option(help="Automatic labels that people check.")] = 100,
+    audit: Annotated[int, typer.Option(min=0, help="Automatic labels that people check.")] = 100,
     copies: Annotated[
         bool,
         typer.Option("--copies/--no-copies", help="Near-copies of a labeled image have its label."),
     ] = True,
-    audited: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATH",
-            help="What people said of audit.manifest: measures the automatic labels in --out.",
-            show_default=False,
-        ),
-    ] = None,
     seeds: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="PATH", help="Seeds of the first selection; those of the pool are labels too."
+            metavar="PATH",
+            help="Seeds of the first selection. All teach; those of the pool prove. May be given "
+            "several times.",
+            show_default=False,
         ),
     ] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATH",
-            help="Manifests, selections, labels tables or lists whose images are left out.",
+            help="Manifests, selections, labels tables or lists whose images are left out. May be "
+            "given several times.",
             show_default=False,
         ),
     ] = None,
@@ -191,20 +203,32 @@ def _say_labeled(made: Automatic, json: bool, *, other: str, launched: bool) -> 
     for name, text in _lines(made):
         typer.echo(f"{name:<{WIDTH}} {_here(text)}")
     if len(made.made.audit):
-        names = sorted(made.labeled.classes, key=lambda name: name == other)  # that one last
-        offered = shlex.quote(",".join(names))
-        out = shlex.quote(_here(made.folder))
         for said in filter(None, (made.caution(), made.hidden())):
             note(f"note: {said}")
         note("next:")
-        audit = f"{out}/audit.manifest"
-        if launched:
-            note(f"  gandt launch {audit} --task image-classification --labels {offered}")
-            note("  gandt fetch audit --out answers/")
-        else:
-            note(f"  gandt label {audit} --labels {offered}")
-        note(f"  gandt aggregate {'answers/audit' if launched else 'audit.answers'} --out audit/")
-        note(f"  gandt autolabel --audited audit/ --out {out}")
+        for command in _following(made, other=other, launched=launched):
+            note(f"  {shlex.join(command)}")
+
+
+def _following(made: Automatic, *, other: str, launched: bool) -> Iterator[list[str]]:
+    """Give the commands of the audit, whose files are named after the folder that it measures."""
+    from gandt.groundtruth.label_names import default_attribute
+
+    folder = _here(made.folder)
+    here = folder.rpartition("/")[2] if "://" in folder else folder  # answers lie on this machine
+    names = sorted(made.labeled.classes, key=lambda name: name == other)  # that one last
+    manifest, offered = f"{folder}/audit.manifest", ["--labels", ",".join(names)]
+    if launched:
+        job = f"{default_attribute(folder)[:LONGEST_STEM].rstrip('-')}-audit"
+        answers = f"answers/{job}"
+        task = ["--task", "image-classification"]
+        yield ["gandt", "launch", manifest, *task, *offered, "--name", job]
+        yield ["gandt", "fetch", job, "--out", "answers/"]
+    else:
+        answers = f"{here}-audit.answers"
+        yield ["gandt", "label", manifest, *offered, "--out", answers]
+    yield ["gandt", "aggregate", answers, "--out", f"{here}-audit/"]
+    yield ["gandt", "autolabel", "--audited", f"{here}-audit/", "--out", folder]
 
 
 def _lines(made: Automatic) -> Iterator[tuple[str, str]]:

@@ -148,8 +148,27 @@ def label(
     if json:
         typer.echo(json_module.dumps({"event": "closed", **summary.as_json()}, ensure_ascii=False))
         return
-    for name, value in _lines(summary, problems, folder):
+    for name, value in _lines(summary, problems, folder, _following(manifest, folder)):
         typer.echo(f"{name:<10}{value}")
+
+
+def _following(manifest: str, folder: str) -> str:
+    """The command that makes labels of the answers.
+
+    What a round asks again is counted together with what it was answered before; its folder holds
+    that (`answers.parquet`), wherever the answers came from.
+    """
+    import shlex
+
+    from gandt import storage
+
+    base = folder.rstrip("/").removesuffix(".answers")
+    asked, target = [folder], f"{base}/" if base != folder.rstrip("/") else "round/"
+    before, slash, name = manifest.rpartition("/")
+    before = f"{before}/" if slash else "./"
+    if name == "relabel.manifest" and storage.exists(f"{before}answers.parquet"):
+        asked, target = [before, folder], before
+    return shlex.join(["gandt", "aggregate", *asked, "--out", target])
 
 
 def listed(text: str | None, option: str) -> list[str]:
@@ -237,9 +256,9 @@ def _announce(queue: Queue, links: dict[str, str], json: bool, host: str) -> Non
     note("Ctrl-C stops it; everything is saved as it comes.")
 
 
-def _lines(summary: Summary, problems: list[str], folder: str) -> list[tuple[str, str]]:
-    import shlex
-
+def _lines(
+    summary: Summary, problems: list[str], folder: str, following: str
+) -> list[tuple[str, str]]:
     people = count(summary.active, "person", "people")
     lines = [
         ("answers", f"{summary.answers:,} ({summary.new:,} new) by {people}"),
@@ -252,8 +271,5 @@ def _lines(summary: Summary, problems: list[str], folder: str) -> list[tuple[str
         missing = count(summary.missing, "answer")
         lines.append(("missing", f"{missing}; run the same command to go on"))
     if summary.answers:
-        base = folder.rstrip("/").removesuffix(".answers")
-        target = f"{base}/" if base != folder.rstrip("/") else "round/"
-        command = f"gandt aggregate {shlex.quote(folder)} --out {shlex.quote(target)}"
-        lines.append(("next", command))
+        lines.append(("next", following))
     return lines

@@ -50,7 +50,10 @@ def next_(
     budget: Annotated[
         int, typer.Option(min=1, help="Images in all, those drawn uniformly and again included.")
     ] = 500,
-    out: Annotated[str, typer.Option(help="Manifest to write, local or s3://.")] = "next.manifest",
+    out: Annotated[
+        str | None,
+        typer.Option(help="Manifest to write, local or s3://.", show_default="round<N>.manifest"),
+    ] = None,
     goal: Annotated[
         list[str] | None,
         typer.Option(
@@ -140,14 +143,15 @@ def next_(
 
     Says what was found, how many are left, and whether another round is worth it. Name the labels
     of all rounds every time. Writes a manifest as `gandt select` does, also where the advice is to
-    stop.
+    stop; none where every image is labeled.
     """
     one_blas_thread()
     from gandt.active.rounds import RoundOptions
-    from gandt.cli.next_output import following, printed
+    from gandt.cli.next_output import ended, following, printed, shown
+    from gandt.cli.page_name import check_page_name
     from gandt.groundtruth.uri_map import UriMap
-    from gandt.rounds.next.files import check_destination, write_plan
-    from gandt.rounds.next.plan import plan_next
+    from gandt.rounds.next.files import check_destination, default_destination, write_plan
+    from gandt.rounds.next.plan import Complete, plan_next
 
     if (price is None) != (value is None):
         given, missing = ("--price", "--value") if value is None else ("--value", "--price")
@@ -165,17 +169,32 @@ def next_(
         value=value,
         random_seed=random_seed,
     )
-    check_destination(out)
-    plan = plan_next(
-        index,
-        [*(labels or ()), *(more_labels or ())],
-        options,
-        seeds=seeds or (),
-        exclude=exclude or (),
-        attribute=attribute,
-        model=model,
-        device=device,
-    )
+    if out is not None:
+        check_destination(out)
+    check_page_name("--report", report)
+    try:
+        plan = plan_next(
+            index,
+            [*(labels or ()), *(more_labels or ())],
+            options,
+            seeds=seeds or (),
+            exclude=exclude or (),
+            attribute=attribute,
+            model=model,
+            device=device,
+        )
+    except Complete as end:
+        if json:
+            files_ = dict.fromkeys(("manifest", "table", "parquet", "frontier", "report"))
+            print_json({**files_, **end.as_json(), "next": []})
+            return
+        for line in ended(end):
+            typer.echo(line)
+        for line in end.known.notes:
+            note(f"note: {shown(line)}")
+        return
+    if out is None:
+        out = default_destination(plan.known.round)
     files = write_plan(out, plan, uri_map=mapping, report=report)
     commands = following(out, plan, launched=bool(uri_map))
     if json:
@@ -184,4 +203,4 @@ def next_(
     for line in printed(plan, files, commands):
         typer.echo(line)
     for line in (*plan.notes, *files.notes):
-        note(f"note: {line}")
+        note(f"note: {shown(line)}")

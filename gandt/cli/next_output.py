@@ -9,20 +9,23 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from gandt.active.stop import DRY_RUN
-from gandt.rounds.next.plan import UNSURE
+from gandt.rounds.next.plan import UNSURE, unsure
 from gandt.words import count
 
 if TYPE_CHECKING:
+    from gandt.index.folder import Index
+    from gandt.rounds.known.known import Known
     from gandt.rounds.next.files import NextFiles
-    from gandt.rounds.next.plan import Plan
+    from gandt.rounds.next.plan import Complete, Plan
 
-__all__ = ["following", "printed"]
+__all__ = ["ended", "following", "printed", "shown"]
 
 WIDTH = 100  # characters of a line; commands are not broken, so that they can be copied
 INDENT = 17
 FEW = 3  # classes to find up to which each has sentences; beyond, a line in a table
 SHOWN = 20  # lines of that table, before the rest is only counted
 NAME = 24  # characters of a class name in it
+_TOGETHER = "\N{NO-BREAK SPACE}"  # between words of one line; printed as a space
 
 Lines = list[tuple[str, str]]
 
@@ -34,12 +37,19 @@ def printed(plan: Plan, files: NextFiles, commands: list[str]) -> list[str]:
     if files.report is not None:
         written.append(("contact sheet", files.report))
     verdict = "stop" if plan.round.verdict.stop else "go on"
-    lines = [*_laid_out([*_known(plan), *_chosen(plan, few=few)])]
+    number = ("round", f"{plan.known.round}")
+    known = _known(plan.index, plan.known, left_out="; what is said to be left is of the others")
+    lines = _laid_out([number, *known, *_chosen(plan, few=few)])
     lines += _laid_out(_left(plan)) if few else _table(plan)
     lines += _laid_out([*written, ("verdict", verdict), *_reasons(plan, few=few)])
     names = ["to go on" if plan.round.verdict.stop else "next", *[""] * len(commands)]
     lines += [f"{name:<{INDENT}}{text}" for name, text in zip(names, commands, strict=False)]
     return lines
+
+
+def ended(end: Complete) -> list[str]:
+    """Lay out what is known where there is no next round."""
+    return _laid_out([*_known(end.index, end.known), ("verdict", "stop"), ("", end.reason)])
 
 
 def following(out: str, plan: Plan, *, launched: bool) -> list[str]:
@@ -61,33 +71,33 @@ def following(out: str, plan: Plan, *, launched: bool) -> list[str]:
     folder = f"{here}/" if stem != out else f"{here}.labels/"
     aggregate = ["gandt", "aggregate", f"{here}.answers", "--out", folder]
     for earlier in plan.answered:
-        aggregate += ["--previous", f"{_shown(earlier)}/"]
+        aggregate += ["--previous", f"{shown(earlier)}/"]
     return [shlex.join(label), shlex.join(aggregate)]
 
 
-def _known(plan: Plan) -> Lines:
-    known = plan.known
+def _known(index: Index, known: Known, *, left_out: str = "") -> Lines:
     counts = dict(zip(known.labeled.classes, known.labeled.counts().tolist(), strict=True))
-    images = f"{len(known.labeled):,} of {count(plan.index.live_rows, 'image')}"
+    images = f"{len(known.labeled):,} of {count(index.live_rows, 'image')}"
     by_class = f": {_counted(counts)}" if len(known.labeled) else ""
-    lines = [("round", f"{known.round}"), ("labeled", f"{images}{by_class}")]
+    lines = [("labeled", f"{images}{by_class}")]
     if known.examples is not None:
         examples = count(len(known.examples.vectors), "example")
         lines.append(("", f"and {examples} that the pool does not hold"))
-    unsure = plan.unsure()
-    if unsure:
-        number = sum(unsure.values())
+    doubted = unsure(known)
+    if doubted:
+        number = sum(doubted.values())
         lines.append(
             (
                 "unsure",
-                f"{count(number, 'label')} below {UNSURE:g}: {_counted(unsure)}; until they are "
+                f"{count(number, 'label')} below {UNSURE:g}: {_counted(doubted)}; until they are "
                 "asked again (relabel.manifest of their round) each counts as what it says",
             )
         )
     if len(known.left_out):
-        automatic = len(known.automatic)
-        of = f", {automatic:,} of them labeled automatically" if automatic else ""
-        lines.append(("left out", f"{count(len(known.left_out), 'image')}{of}"))
+        automatic, number = len(known.automatic), len(known.left_out)
+        of = f"{'all' if automatic == number else f'{automatic:,}'} of them labeled automatically"
+        text = count(number, "image") + (f", {of}" if automatic else "")
+        lines.append(("left out", f"{text}{left_out}"))
     return lines
 
 
@@ -198,7 +208,7 @@ def _counted(counts: Mapping[str, int]) -> str:
     """`defect 31, Other 319`; of many classes the largest."""
     ordered = sorted(counts.items(), key=lambda each: -each[1])
     most = 8
-    text = ", ".join(f"{name} {number:,}" for name, number in ordered[:most])
+    text = ", ".join(f"{name}{_TOGETHER}{number:,}" for name, number in ordered[:most])
     more = len(ordered) - most
     return f"{text} and {count(more, 'more class', 'more classes')}" if more > 0 else text
 
@@ -208,17 +218,17 @@ def _laid_out(lines: Iterable[tuple[str, str]]) -> list[str]:
     out = []
     for name, text in lines:
         whole = wrap(
-            text.replace(" %", "\N{NO-BREAK SPACE}%"),  # "95 %" stays together
+            text.replace(" %", f"{_TOGETHER}%"),  # "95 %" stays together, as do class and number
             WIDTH,
             initial_indent=f"{name:<{INDENT}}",
             subsequent_indent=" " * INDENT,
             break_long_words=False,
             break_on_hyphens=False,
         )
-        out += [line.replace("\N{NO-BREAK SPACE}%", " %") for line in whole]
+        out += [line.replace(_TOGETHER, " ") for line in whole]
     return out
 
 
-def _shown(path: str) -> str:
-    """A path as a person would write it here."""
-    return path.removeprefix(f"{Path.cwd()}/")
+def shown(text: str) -> str:
+    """Give paths as a person would write them here."""
+    return text.replace(f"{Path.cwd()}/", "")

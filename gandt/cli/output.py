@@ -61,7 +61,9 @@ def progress_line(progress: Progress) -> str:
     """One line that says where a run stands."""
     done = progress.embedded + progress.rejected
     of = f" of {progress.total:,}" if progress.total is not None else ""
-    parts = [f"{done:,}{of} images", f"{progress.images_per_second:.0f} images/s"]
+    parts = [f"{done:,}{of} images"]
+    if progress.images_per_second:
+        parts.append(f"{progress.images_per_second:.0f} images/s")
     if progress.seconds_left is not None and progress.total != done:
         parts.append(f"{duration(progress.seconds_left)} left")
     if progress.known:

@@ -18,14 +18,14 @@ __all__ = ["REPORT_EXAMPLE", "report"]
 REPORT_EXAMPLE = "gandt report round1/ --out round1.html"
 
 FORMATS = ("html", "pdf")
-SHOWN = 5  # unreadable images, before the rest is only counted
 
 
 def report(
     source: Annotated[
         str,
         typer.Argument(
-            help="An output manifest, or a folder of `gandt aggregate`; local or s3://.",
+            help="An output manifest, or a folder of `gandt aggregate` or `gandt autolabel`; local "
+            "or s3://.",
             show_default=False,
         ),
     ],
@@ -51,15 +51,18 @@ def report(
 ) -> None:
     """Show what came back of a job, in pictures.
 
-    Classes, confidence, agreement, workers, and every image: one self-contained HTML page or a PDF.
+    Classes, confidence, agreement, workers, and every image; of automatic labels what is promised
+    and what people found. One self-contained HTML page or a PDF.
     """
     from dataclasses import asdict
 
+    from gandt.cli.page_name import check_page_name
     from gandt.report.results.write import write_report
 
     wanted = format or ("pdf" if out and out.lower().endswith(".pdf") else "html")
     if wanted not in FORMATS:
         raise UsageError(f"--format {wanted}: use one of {', '.join(FORMATS)}.")
+    check_page_name("--out", out, pdf=wanted == "pdf")
     destination = out or f"report.{wanted}"
     summary = write_report(
         source,
@@ -75,9 +78,5 @@ def report(
         return
     passed = f", {summary.passed:,} without a label" if summary.passed else ""
     typer.echo(f"{destination}: {count(summary.labeled, 'label')}{passed}")
-    for task, reason in summary.unreadable[:SHOWN]:
-        note(f"  {task}: {reason}")
-    if len(summary.unreadable) > SHOWN:
-        note(f"  … and {len(summary.unreadable) - SHOWN:,} more that cannot be shown")
     for line in summary.notes:
         note(f"note: {line}")

@@ -45,7 +45,9 @@ def select(
     out: Annotated[str, typer.Option(help="Manifest to write, local or s3://.")] = (
         "selection.manifest"
     ),
-    budget: Annotated[int, typer.Option(min=1, help="Images to choose in all.")] = 500,
+    budget: Annotated[
+        int | None, typer.Option(min=1, help="Images to choose in all.", show_default="500")
+    ] = None,
     per_class: Annotated[
         int | None,
         typer.Option(min=1, help="Images per class, instead of --budget.", show_default=False),
@@ -153,6 +155,7 @@ def select(
     """
     import gandt
     from gandt import storage
+    from gandt.cli.page_name import check_page_name
     from gandt.groundtruth.gold import write_gold_table
     from gandt.groundtruth.manifest import TaskExamples, write_manifest
     from gandt.groundtruth.uri_map import UriMap
@@ -170,6 +173,13 @@ def select(
         )
     if out.endswith("/"):
         raise UsageError(f"--out {out} is a folder; name a file in it, as {out}round1.manifest.")
+    check_page_name("--report", report)
+    shares = {"--budget": budget, "--per-class": per_class, "--quota": quota or None}
+    given = [option for option, value in shares.items() if value is not None]
+    if len(given) > 1:
+        raise UsageError(
+            f"{' and '.join(given)} exclude each other: each says how many images; give one."
+        )
     mapping = UriMap.parse(uri_map or [])
     selection = gandt.select(
         index,
@@ -182,7 +192,7 @@ def select(
         other=other,
         gold=gold or [],
         gold_share=0.1 if gold_share is None else gold_share,
-        budget=budget,
+        budget=500 if budget is None else budget,
         per_class=per_class,
         quotas=_quotas(quota) if quota else None,
         strategy=strategy,

@@ -83,7 +83,7 @@ def simulate(
         typer.Option(
             min=0,
             max=1,
-            help="What is promised of automatic labels, which are made after every round; 0: none.",
+            help="What is promised of automatic labels, counted after every round; 0: none.",
         ),
     ] = 0.95,
     beside: Annotated[
@@ -105,8 +105,8 @@ def simulate(
     """Rehearse the rounds on images whose labels are known.
 
     Plays select, label by simulated workers, aggregate, label automatically, and on to the next
-    round, beside other ways to spend the same budget: what would be found, at what cost. Writes the
-    history, two plots and a page.
+    round, beside other ways to spend the same budget: what would be found, at what cost. Automatic
+    labels are counted and left in the pool. Writes the history, two plots and a page.
     """
     one_blas_thread()
     from gandt.rounds.rehearsal.files import check_folder, write_rehearsal

@@ -11,6 +11,9 @@ Writes, each file whole and in place of one of the same name::
     oddities.csv                   what was read but does not count as it stands, and why
     summary.json                   the numbers that the command prints; last
 
+Until the last one has its place, the summary is marked (`gandt.groundtruth.label_folder`): a round
+whose labels are read without their lines has lost how it was drawn.
+
 CSV is for people and Parquet for machines; nested values (several labels, boxes, confusion) are
 JSON text in both, but for lists of names in Parquet.
 """
@@ -33,11 +36,11 @@ from gandt.aggregation.table import Table, as_json_text
 from gandt.answers import Answers
 from gandt.errors import AnswerError
 from gandt.groundtruth.augment import LabeledTask, write_output_manifest, write_relabel_manifest
+from gandt.groundtruth.label_folder import SUMMARY, UNFINISHED
 from gandt.tables import format_csv
 
 __all__ = ["ROUND_FILES", "write_round"]
 
-SUMMARY = "summary.json"
 ROUND_FILES = frozenset(
     {
         "labels.csv",
@@ -89,18 +92,22 @@ def write_round(
     """
     folder = out.rstrip("/")
     try:
+        tables = {}
         for name, table in (("labels", consensus.labels), ("workers", consensus.workers)):
-            storage.write_bytes(f"{folder}/{name}.csv", format_csv(_csv_rows(table)).encode())
-            storage.write_bytes(f"{folder}/{name}.parquet", _parquet(table.to_arrow()))
-        storage.write_bytes(f"{folder}/answers.parquet", _parquet(answers.to_arrow()))
+            tables[f"{name}.csv"] = format_csv(_csv_rows(table)).encode()
+            tables[f"{name}.parquet"] = _parquet(table.to_arrow())
+        tables["answers.parquet"] = _parquet(answers.to_arrow())
         odd = [("kind", "where", "reason")]
         odd += [(oddity.kind, oddity.where, oddity.reason) for oddity in answers.oddities]
-        storage.write_bytes(f"{folder}/oddities.csv", format_csv(odd).encode())
+        tables["oddities.csv"] = format_csv(odd).encode()
     except UnicodeEncodeError as error:
         raise AnswerError(
             f"{folder} cannot hold the name {error.object[:80]!a}, which is not valid Unicode: "
             "rename the file or the label."
         ) from error
+    _write_summary(folder, {UNFINISHED: "round"})
+    for name, data in tables.items():
+        storage.write_bytes(f"{folder}/{name}", data)
     write_output_manifest(
         f"{folder}/output.manifest",
         _labeled(consensus.labels),
@@ -121,9 +128,13 @@ def write_round(
         attribute=attribute,
         kind=consensus.kind,
     )
+    _write_summary(folder, summary)
+    return len(uncertain)
+
+
+def _write_summary(folder: str, summary: Mapping[str, object]) -> None:
     text = json.dumps(summary, ensure_ascii=False, indent=2, allow_nan=False)
     storage.write_bytes(f"{folder}/{SUMMARY}", f"{text}\n".encode())
-    return len(uncertain)
 
 
 def _labeled(labels: Table) -> Iterator[LabeledTask]:

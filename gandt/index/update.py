@@ -23,6 +23,7 @@ __all__ = ["Progress", "UpdateReport", "update_index"]
 
 LISTED_AHEAD = 1_000_000  # items, some 300 MB; a pool up to this size has a known total early
 RATE_WINDOW = 20.0  # seconds over which images/s is measured
+RATE_LEAST = 1.0  # seconds after the first batch, before which images/s is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Progress:
     known: int  # in the index already, unchanged
     rejected: int  # in this run
     seconds: float
-    images_per_second: float  # of late
+    images_per_second: float  # of late, without the start of the run; 0 where not known yet
     waiting: float  # share of the time, in [0, 1], that the model waited for images
 
     @property
@@ -163,7 +164,7 @@ def update_index(
                     yield item
 
         started = time.perf_counter()
-        recent: deque[tuple[float, int]] = deque([(started, 0)])
+        recent: deque[tuple[float, int]] = deque()
         ahead = _Ahead(pending())
 
         def progress() -> Progress:
@@ -171,14 +172,14 @@ def update_index(
             recent.append((now, embedded + rejected))
             while len(recent) > 2 and recent[0][0] < now - RATE_WINDOW:
                 recent.popleft()
-            seconds = now - recent[0][0]
+            seconds, images = now - recent[0][0], recent[-1][1] - recent[0][1]
             return Progress(
                 total=ahead.count if ahead.complete else None,
                 embedded=embedded,
                 known=known,
                 rejected=rejected,
                 seconds=now - started,
-                images_per_second=(recent[-1][1] - recent[0][1]) / seconds if seconds else 0.0,
+                images_per_second=images / seconds if seconds >= RATE_LEAST else 0.0,
                 waiting=min(1.0, waited / (now - started)) if now > started else 0.0,
             )
 

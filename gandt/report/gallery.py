@@ -25,6 +25,7 @@ _READERS = 8  # threads; reading from S3 is mostly waiting
 _WINDOW = 48  # pictures that may be ready before they are asked for
 _QUALITY = 78
 _LARGE = 288  # pixels
+_GONE = "there is no such file; it left the pool or moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,10 @@ class Tiles:
         self._colors = colors
         self._on_progress = on_progress
         self._stream = self._read()
+        self.number = len(self._items)
         self.shown = 0
         self.unreadable: list[tuple[str, str]] = []  # (task, reason)
+        self.gone: list[str] = []  # tasks among those whose file is not there
 
     def take(self, item: Item) -> Tile:
         """Give the tile of the next item; items are to be asked for in their order."""
@@ -70,6 +73,8 @@ class Tiles:
         self.shown += tile.picture is not None
         if tile.reason:
             self.unreadable.append((item.task, tile.reason))
+        if tile.reason == _GONE:
+            self.gone.append(item.task)
         return tile
 
     def close(self) -> None:
@@ -120,8 +125,17 @@ def _read_first(item: Item) -> bytes:
             return storage.read_bytes(place)
         except GandtError as error:
             first = first or error
+    if item.places and _nowhere(item.places):
+        raise BadImage(_GONE)
     # The likeliest place is the one to speak of; the others were guesses.
     raise first or BadImage("nothing says where its image is")
+
+
+def _nowhere(places: Sequence[str]) -> bool:
+    try:
+        return all(storage.find(place) is None for place in places)
+    except GandtError:
+        return False  # it may not even be looked up
 
 
 def _sentence(error: Exception) -> str:

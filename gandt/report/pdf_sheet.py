@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from gandt.report.charts import Dot, Line, Picture, Rect, Text
 from gandt.report.pdf_type import Type
-from gandt.report.results.story import Cell, Grid
+from gandt.report.results.parts import Cell, Grid
 from gandt.report.results.style import LIGHT
 from gandt.report.thumbnails import Thumbnail
 

@@ -110,7 +110,7 @@ def main() -> None:
         "scale": lambda: scale(clothing, sizes, options.work, plots),
         "automatic": lambda: automatic_tuned(clothing, draws, plots),
         "automatic-held-out": lambda: automatic_held_out(promised, 5 * draws),
-        "unknown": lambda: unknown(clothing, [animals, weaves], [weaves]),
+        "unknown": lambda: unknown(clothing, animals, weaves),
         "stop": lambda: stop_tuned(tuned, redraws, plots),
         "stop-held-out": lambda: stop_held_out(held_out, 10 * redraws),
         "learn": lambda: learn(answered, plots),

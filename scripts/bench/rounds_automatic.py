@@ -33,6 +33,7 @@ SPLIT = "scikit-learn and MAPIE, half of the labels held out"
 CASES = "MAPIE on the same cases"
 ORDER = "MAPIE on the same cases, in one order"
 BEST = "with hindsight: the most that the probe could"
+SMALL_DRAWS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ def _rules(
     """Accuracy and coverage of each rule on one draw; an accuracy of 1 where nothing is labeled."""
     fit = cross_fit(draw.vectors, np.eye(len(classes))[draw.codes], classes, seed=redraw)
     cases, predicted = fit.out_of_fold, fit.predict(draw.rest)
-    near = fit_guard(draw.vectors).allows(draw.rest)
-    together = choose_thresholds(cases, draw.codes, classes, target=target).accept(predicted)
+    chosen = choose_thresholds(cases, draw.codes, classes, target=target)
+    together = chosen.accept(predicted)
+    near = fit_guard(draw.vectors, allowed=chosen.accept(cases) >= 0).allows(draw.rest)
     alone = choose_thresholds(cases, draw.codes, classes, target=target, each=True)
     given = {
         POINT: above(looks_right(cases, draw.codes, target), predicted),
@@ -196,32 +198,45 @@ def automatic_held_out(settings: Sequence[tuple[Pool, float]], redraws: int) -> 
 
 
 HIDDEN = ("Shoes", "Dress", "Hat", "Pants", "Shirt", "Shorts", "Skirt", "Outwear")
+FEW = (  # garments that are easily told apart: nearly all of them may be labeled
+    *(("Shoes", "Pants"), ("Shoes", "Hat"), ("Dress", "Pants"), ("Shirt", "Shorts")),
+    *(("T-Shirt", "Pants"), ("Outwear", "Shorts"), ("Longsleeve", "Shoes"), ("Dress", "Shirt")),
+    *(("T-Shirt", "Dress"), ("Shoes", "Pants", "T-Shirt"), ("Hat", "Dress", "Shorts")),
+    ("Outwear", "Skirt", "Shoes"),
+)
 
 
-def unknown(pool: Pool, strangers: Sequence[Pool], others: Sequence[Pool] = ()) -> list[str]:
-    """Hide a class from the labels: how much of it is labeled all the same; the guard's cost.
-
-    Parameters
-    ----------
-    strangers
-        Pools whose images lie among those of `pool`, which none of its classes fits.
-    others
-        Pools each of whose classes is hidden as well: held out.
-    """
+def unknown(garments: Pool, animals: Pool, weaves: Pool) -> list[str]:
+    """Hide classes from the labels: how much of them is labeled all the same; the guard's cost."""
     lines = [
         "| nobody labeled | labeled wrongly | with the guard | coverage of the others | "
         "with the guard |",
         "| --- | --- | --- | --- | --- |",
     ]
-    hidden = [_hidden(pool, name) for name in HIDDEN]
+    hidden = [_hidden(garments, (name,)) for name in HIDDEN]
     lines += [_unknown_row(name, row) for name, row in zip(HIDDEN, hidden, strict=True)]
     lines.append(_unknown_row("**mean**", np.mean(hidden, axis=0)))
-    for stranger in strangers:
-        name = f"{stranger.name} among {pool.name}"
-        lines.append(_unknown_row(name, _hidden(pool, None, stranger.vectors)))
-    for other in others:
-        for name in other.classes:
-            lines.append(_unknown_row(f"{other.name}, {name}", _hidden(other, name)))
+    few = [_hidden(garments, sorted(set(garments.labels) - set(names))) for names in FEW]
+    name = f"all other garments, of two or three (mean of {len(FEW)})"
+    lines.append(_unknown_row(name, np.mean(few, axis=0)))
+    both = Pool(
+        "cats, dogs and textiles",
+        np.concatenate([animals.vectors, weaves.vectors]),
+        np.concatenate([animals.labels, weaves.labels]),
+        (*animals.classes, *weaves.classes),
+    )
+    among = [(animals, garments), (weaves, garments), (garments, animals), (weaves, animals)]
+    rows: list[tuple[Pool, tuple[str, ...], Pool | None]] = [
+        *((pool, (), strange) for strange, pool in among),
+        *((weaves, (name,), None) for name in weaves.classes),
+        *((both, (name,), None) for name in animals.classes),
+    ]
+    for pool, names, strange in rows:
+        # Of small pools one draw says little.
+        draws = 1 if pool is garments else SMALL_DRAWS
+        figures = [_hidden(pool, names, strange, draw) for draw in range(draws)]
+        name = f"{strange.name if strange else names[0]} among {pool.name}"
+        lines.append(_unknown_row(name, np.mean(figures, axis=0)))
     return lines
 
 
@@ -230,23 +245,22 @@ def _unknown_row(name: str, row: Sequence[float] | Floats) -> str:
 
 
 def _hidden(
-    pool: Pool, name: str | None, strange: npt.NDArray[np.float32] | None = None
+    pool: Pool, names: Sequence[str], strange: Pool | None = None, redraw: int = 0
 ) -> list[float]:
     """Share of the unknown and of the others that is labeled, each without and with the guard."""
     classes, codes = names_of(pool)
-    hidden = np.zeros(len(codes), np.bool_) if name is None else codes == classes.index(name)
-    seed = 99 if name is None else classes.index(name)
-    rng = np.random.default_rng([7, seed])
+    hidden = np.isin(codes, [classes.index(name) for name in names])
+    seed = classes.index(names[0]) if len(names) == 1 else 99
+    rng = np.random.default_rng([7, seed, *([redraw] if redraw else [])])
     labeled = np.zeros(len(codes), np.bool_)
     labeled[rng.choice(len(codes), round(0.2 * len(codes)), replace=False)] = True
     teach = labeled & ~hidden
     fit = cross_fit(pool.vectors[teach], np.eye(len(classes))[codes[teach]], classes)
     chosen = choose_thresholds(fit.out_of_fold, codes[teach], classes)
-    guard = fit_guard(pool.vectors[teach])
-    if strange is None:
-        strange = pool.vectors[~labeled & hidden]
+    guard = fit_guard(pool.vectors[teach], allowed=chosen.accept(fit.out_of_fold) >= 0)
     row = []
-    for rows in (strange, pool.vectors[~labeled & ~hidden]):
+    unknown = pool.vectors[~labeled & hidden] if strange is None else strange.vectors
+    for rows in (unknown, pool.vectors[~labeled & ~hidden]):
         given = chosen.accept(fit.predict(rows)) >= 0
         row += [float(given.mean()), float((given & guard.allows(rows)).mean())]
     return row

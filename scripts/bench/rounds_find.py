@@ -29,7 +29,7 @@ PLAIN: dict[Strategy, str] = {
 }
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "no slice": ("gandt without the uniform 5 %", {"uniform": 0.0}),
-    "learn": ("gandt, goal `learn` (entropy and distance)", {"mix": {"learn": 1.0}}),
+    "learn": ("gandt, goal `learn` (margin and distance)", {"mix": {"learn": 1.0}}),
 }
 PEER = "scikit-activeml, least sure first"
 

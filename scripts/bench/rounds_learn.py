@@ -175,10 +175,10 @@ def _play(pool: Pool, ask: Ask, accuracy: float, seed: int) -> tuple[list[float]
     reached = []
     for number in range(ROUNDS + 1):
         labeled = desk.labeled(truth)
-        reached.append(reached_share(store, labeled, truth, seed))
+        fit = cross_fit(store.take(labeled.rows), labeled.probabilities, classes, seed=seed)
+        reached.append(reached_share(store, labeled, truth, fit))
         if number == ROUNDS:
             break
-        fit = cross_fit(store.take(labeled.rows), labeled.probabilities, classes, seed=seed)
         state = State(pool, store, search, labeled, fit, desk, frontier, accuracy, seed)
         rows = ask(state)
         if rows is None:

@@ -13,9 +13,9 @@ from gandt.active.acquire import (
     Goal,
     Picks,
     acquire,
-    entropy,
     rare_classes,
     split_budget,
+    uncertainty,
 )
 from gandt.errors import UsageError
 from gandt.types import FloatArray, IntArray
@@ -98,11 +98,22 @@ def test_learn_takes_what_is_uncertain_and_unlike() -> None:
     assert found.classes.tolist() == [-1, -1]
 
 
-def test_learn_keeps_away_from_what_is_labeled() -> None:
-    vectors = unit(np.array([[1, 0, 0], [0, 1, 0]], np.float64))
-    given = Choices(vectors, np.zeros((1, 2), np.float32), np.full((2, 2), 0.5))
-    near_first = unit(np.array([[1, 0.5, 0]], np.float64))
-    assert pick(given, 1, {"learn": 1.0}, labeled=near_first).places.tolist() == [1]
+def test_learn_asks_between_the_two_likeliest_classes() -> None:
+    # Hesitating between two of four says more than a little of everything beside a clear favorite.
+    given = np.array([[0.4, 0.2, 0.2, 0.2], [0.48, 0.46, 0.03, 0.03]])
+    found = pick(
+        Choices(np.eye(2, dtype=np.float32), np.zeros((1, 2), np.float32), given), 1, {"learn": 1.0}
+    )
+    assert found.places.tolist() == [1]
+    assert found.values == pytest.approx([0.98])
+
+
+def test_learn_keeps_away_from_what_other_goals_picked() -> None:
+    vectors = unit(np.array([[1, 0, 0], [1, 0.6, 0], [0, 0, 1]], np.float64))
+    scores = np.array([[9, 0, 0]], np.float32)
+    given = Choices(vectors, scores, np.array([[0.5, 0.5], [0.49, 0.51], [0.45, 0.55]]))
+    found = pick(given, 2, {"find": 0.5, "learn": 0.5})
+    assert list(zip(found.goals, found.places.tolist(), strict=True)) == [("find", 0), ("learn", 2)]
 
 
 def test_balance_takes_of_the_class_with_few_labels() -> None:
@@ -163,7 +174,7 @@ def test_rare_classes_are_the_lower_half() -> None:
     assert rare_classes(np.array([3])).tolist() == [0]
 
 
-def test_entropy_is_a_share_of_the_most() -> None:
-    given = np.array([[0.25] * 4, [1, 0, 0, 0], [0.5, 0.5, 0, 0]])
-    assert entropy(given) == pytest.approx([1, 0, 0.5])
-    assert entropy(np.ones((3, 1))).tolist() == [0, 0, 0]
+def test_uncertainty_is_how_close_the_two_likeliest_are() -> None:
+    given = np.array([[0.25] * 4, [1, 0, 0, 0], [0.5, 0.3, 0.2, 0]])
+    assert uncertainty(given) == pytest.approx([1, 0, 0.8])
+    assert uncertainty(np.ones((3, 1))).tolist() == [0, 0, 0]

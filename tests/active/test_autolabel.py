@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from clustered_pools import clusters, stored, told, unit
 
-from gandt.active.autolabel import AutoOptions, audited, autolabel
-from gandt.active.labeled import Labeled, Slice
+from gandt.active.autolabel import AutoOptions, audited, autolabel, learn_labeler
+from gandt.active.labeled import Examples, Labeled, Slice
 from gandt.errors import UsageError
 from gandt.index.arrays import ArrayStore
 
@@ -61,6 +61,20 @@ def test_uniform_draws_prove_what_labels_chosen_for_their_difficulty_cannot() ->
     assert made.thresholds.cases <= 300
 
 
+def test_uniform_draws_too_few_for_a_high_promise_leave_it_to_all_labels() -> None:
+    vectors, truth = clusters((800, 800), d=48, spread=0.3, seed=2)
+    store, _ = stored(vectors)
+    rows = np.random.default_rng(3).choice(1600, 900, replace=False)
+    slices = (Slice(rows[:250], 1600, 0),)  # 299 without a mistake are the fewest that prove 99 %
+    labeled = told(rows, truth, ("a", "b"), slices=slices)
+    high = autolabel(store, labeled, AutoOptions(target_accuracy=0.99))
+    assert high.refused == ""
+    assert high.thresholds.cases > 250
+    assert autolabel(store, labeled, AutoOptions()).thresholds.cases <= 250
+    assert AutoOptions().enough_drawn == 200
+    assert AutoOptions(target_accuracy=0.99).enough_drawn == 598
+
+
 def test_labels_that_nobody_can_learn_are_refused() -> None:
     noise = np.random.default_rng(0).integers(0, 3, len(TRUTH))
     made = autolabel(STORE, told(ROWS, noise, CLASSES), AutoOptions())
@@ -78,6 +92,17 @@ def test_an_unknown_class_is_left_to_people() -> None:
     strange = np.flatnonzero(truth == 2)
     assert np.isin(strange, guarded.rows).mean() <= 0.02
     assert len(guarded.rows) < len(open_.rows)
+
+
+def test_where_all_may_be_labeled_the_guard_costs_a_twelfth_and_not_a_fifth() -> None:
+    vectors, truth = clusters((1000, 1000), d=48, spread=0.9, seed=4)
+    rows = np.random.default_rng(1).choice(2000, 400, replace=False)
+    store, _ = stored(vectors)
+    labeled = told(rows, truth, ("a", "b"))
+    guarded = autolabel(store, labeled, AutoOptions(copies=False))
+    open_ = autolabel(store, labeled, AutoOptions(percentile=0, copies=False))
+    assert len(open_.rows) > 0.98 * 1600
+    assert 0.88 * len(open_.rows) < len(guarded.rows) < 0.96 * len(open_.rows)
 
 
 def test_copies_have_the_label_of_their_original_whatever_the_probe_says() -> None:
@@ -103,6 +128,59 @@ def test_labels_that_checked_automatic_ones_teach_and_prove_nothing() -> None:
     none = autolabel(STORE, labeled, AutoOptions(), checked=ROWS)
     assert none.refused
     assert not len(none.rows)
+
+
+def examples_of(code: int, size: int = 40) -> Examples:
+    """Images of a class that are not of the pool."""
+    more, truth = clusters((500, 500, 200), d=48, spread=0.9)  # the same directions
+    noise = np.random.default_rng(7).normal(size=(size, 48))
+    near = unit(more[truth == code][:size] + 0.05 * noise)
+    return Examples(near, np.tile(np.eye(3)[code], (size, 1)))
+
+
+def test_examples_beside_the_pool_teach() -> None:
+    rare = np.flatnonzero(TRUTH[ROWS] == 2)
+    labeled = told(np.delete(ROWS, rare[3:]), TRUTH, CLASSES)
+    alone = autolabel(STORE, labeled, AutoOptions(percentile=0))
+    taught = autolabel(STORE, labeled, AutoOptions(percentile=0), examples=examples_of(2))
+    wrong = [(made.codes != TRUTH[made.rows]).sum() for made in (alone, taught)]
+    assert wrong[1] < 0.5 * wrong[0]
+
+
+def test_examples_beside_the_pool_prove_nothing() -> None:
+    few = told(ROWS[:58], TRUTH, CLASSES)
+    made = autolabel(STORE, few, AutoOptions(), examples=examples_of(0, 200))
+    assert "58 labeled images are certain where 59" in made.refused
+    none = told(ROWS[:0], TRUTH, CLASSES)
+    with pytest.raises(UsageError, match="No image is labeled"):
+        autolabel(STORE, none, AutoOptions(), examples=examples_of(0, 200))
+
+
+def test_examples_with_wrong_labels_may_cost_labels_but_not_the_promise() -> None:
+    wrong = examples_of(0, 150)
+    told_b = Examples(wrong.vectors, np.tile(np.eye(3)[1], (150, 1)))
+    labeled = told(ROWS, TRUTH, CLASSES)
+    made = autolabel(STORE, labeled, AutoOptions(), examples=told_b)
+    assert len(made.rows) < len(autolabel(STORE, labeled, AutoOptions()).rows)
+    assert made.refused or (made.codes == TRUTH[made.rows]).mean() >= 0.95
+
+
+def test_a_copy_of_a_labeled_image_among_the_examples_does_not_flatter_it() -> None:
+    noise = np.random.default_rng(0).integers(0, 3, len(TRUTH))  # nothing can be learned of these
+    copies = Examples(VECTORS[ROWS], np.eye(3)[noise[ROWS]])
+    made = autolabel(STORE, told(ROWS, noise, CLASSES), AutoOptions(), examples=copies)
+    assert "most confident predictions are wrong" in made.refused
+
+
+def test_what_only_examples_show_is_known_to_the_guard() -> None:
+    labeled = told(ROWS[TRUTH[ROWS] < 2], TRUTH, CLASSES)
+    beside = examples_of(2)
+    with_them = learn_labeler(STORE.take(labeled.rows), labeled, AutoOptions(), examples=beside)
+    alone = learn_labeler(STORE.take(labeled.rows), labeled, AutoOptions())
+    strange = VECTORS[TRUTH == 2]
+    assert with_them.guard.allows(strange).mean() > alone.guard.allows(strange).mean() + 0.3
+    # And since none of its images is labeled in the pool, nothing is labeled with it.
+    assert (with_them.label(strange)[0] != 2).all()
 
 
 def test_labels_of_one_class_alone_prove_nothing() -> None:

@@ -34,6 +34,38 @@ def test_a_higher_percentile_keeps_out_more() -> None:
     assert shares[0] > shares[-1]
 
 
+def test_the_limit_costs_no_more_than_two_fifths_of_the_percentile_of_what_is_allowed() -> None:
+    labeled, _ = clusters((100, 100))
+    all_of_them = np.ones(200, np.bool_)
+    usual, spared = fit_guard(labeled), fit_guard(labeled, allowed=all_of_them)
+    assert spared.least < usual.least
+    assert spared.least == fit_guard(labeled, 8).least
+    unlimited = fit_guard(labeled, allowed=~all_of_them)
+    assert unlimited.least == usual.least
+
+
+def test_the_limit_is_not_raised_for_what_is_allowed() -> None:
+    labeled, _ = clusters((100, 100))
+    centered = unit(labeled - labeled.mean(axis=0))
+    cosines = centered @ centered.T
+    np.fill_diagonal(cosines, -np.inf)
+    nearest = cosines.max(axis=1)
+    near = nearest >= np.median(nearest)  # as where the probe is sure of what lies together
+    assert fit_guard(labeled, allowed=near).least == fit_guard(labeled).least
+
+
+def test_only_the_usual_make_the_limit_and_all_are_known() -> None:
+    labeled, _ = clusters((60, 60))
+    strange = clusters((40,), seed=9)[0]
+    both = np.concatenate([labeled, strange])
+    guard = fit_guard(both, usual=np.arange(160) < 120)
+    centered = unit(both - both.mean(axis=0))
+    cosines = centered @ centered.T
+    np.fill_diagonal(cosines, -np.inf)
+    assert guard.least == pytest.approx(np.percentile(cosines[:120].max(axis=1), 20), abs=1e-6)
+    assert guard.allows(strange).all()
+
+
 def test_with_one_labeled_image_nothing_is_usual() -> None:
     vectors, _ = clusters((5, 5))
     assert not fit_guard(vectors[:1]).allows(vectors).any()

@@ -10,9 +10,10 @@ from clustered_pools import clusters, stored, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gandt.active.cross_fit import cross_fit
 from gandt.active.frontier import Frontier
-from gandt.active.labeled import Labeled
-from gandt.active.rounds import Examples, Round, RoundOptions, next_round
+from gandt.active.labeled import Examples, Labeled
+from gandt.active.rounds import Round, RoundOptions, next_round
 from gandt.errors import UsageError
 from gandt.index.ann import ExactIndex
 from gandt.index.arrays import ArrayStore
@@ -90,6 +91,18 @@ def test_each_round_draws_its_slice_anew() -> None:
     assert later.slice.before == len(labeled)
 
 
+def test_a_probe_that_was_fit_before_is_the_one_that_is_asked() -> None:
+    labeled, options = told(SEEDS, TRUTH, CLASSES), RoundOptions(budget=40, targets=("rare",))
+    vectors = STORE.take(SEEDS)
+    same = cross_fit(vectors, labeled.probabilities, CLASSES)
+    given_ = next_round(STORE, SEARCH, labeled, Frontier(), options, fit=same)
+    assert given_.rows.tolist() == first().rows.tolist()
+    assert given_.expected.tolist() == first().expected.tolist()
+    other = cross_fit(vectors, np.full((len(SEEDS), 3), 1 / 3), CLASSES)
+    doubtful = next_round(STORE, SEARCH, labeled, Frontier(), options, fit=other)
+    assert doubtful.expected == pytest.approx(1 / 3, abs=0.01)
+
+
 def test_the_uniform_slice_does_not_depend_on_the_goals() -> None:
     assert first().slice.rows.tolist() == first(mix={"learn": 1.0}).slice.rows.tolist()
 
@@ -129,8 +142,58 @@ def test_seeds_beside_the_pool_are_enough_to_begin_with() -> None:
 
 def test_a_round_larger_than_the_pool_takes_what_there_is() -> None:
     played = first(budget=5000)
+    there = STORE.rows - len(SEEDS)
     assert set(played.rows.tolist()) == set(range(STORE.rows)) - set(SEEDS.tolist())
-    assert any("filled from the pool" in note for note in played.notes)
+    # The uniform share is of what there is, so that the goal has its own.
+    assert played.goals.count("uniform") == round(0.05 * there)
+    assert played.notes == (
+        f"{5000 - there:,} places stay empty: every other image is labeled, left out or chosen "
+        "already.",
+    )
+
+
+def test_a_round_with_too_few_candidates_is_filled_from_the_pool() -> None:
+    """Probes of eight classes that look alike name the same images."""
+    store, search = stored(VECTORS[:300])
+    names = tuple(f"kind-{number}" for number in range(8))
+    alike = Examples(np.repeat(VECTORS[:1], 8, axis=0), np.eye(8))
+    nothing = Labeled.of(np.empty(0, np.int64), (), names)
+    options = RoundOptions(budget=200, targets=names, neighbors=1)
+    played = next_round(store, search, nothing, Frontier(), options, examples=alike)
+    assert len(played) == 200
+    (note,) = played.notes
+    assert note.endswith(" candidates for 190 places; filled from the pool.")
+
+
+def test_what_is_not_filled_is_not_said_to_be() -> None:
+    everything = told(np.arange(STORE.rows - 1), TRUTH, CLASSES)
+    played = next_round(STORE, SEARCH, everything, Frontier(), RoundOptions(budget=3, uniform=1))
+    assert played.goals == ("uniform",)
+    assert played.notes == (
+        "2 places stay empty: every other image is labeled, left out or chosen already.",
+    )
+
+
+def test_only_what_was_refused_as_a_copy_is_called_one() -> None:
+    store = ArrayStore(np.concatenate([VECTORS[SEEDS], VECTORS[:6], VECTORS[:6]]))
+    m = len(SEEDS)
+    labeled = told(np.arange(m), TRUTH[SEEDS], CLASSES)
+    options = RoundOptions(budget=20, uniform=0)
+    played = next_round(store, ExactIndex(store), labeled, Frontier(), options)
+    copies = 12 - len(played)
+    assert copies >= 6
+    assert played.notes[-2:] == (
+        "8 places stay empty: every other image is labeled, left out or chosen already.",
+        f"{len(played)} of 12 wanted: the other candidates are near-copies of these or of labeled "
+        "images.",
+    )
+
+
+@pytest.mark.parametrize(("budget", "uniform", "drawn"), [(1, 0.05, 0), (2, 0.05, 1), (2, 0.9, 1)])
+def test_the_uniform_slice_leaves_the_goal_a_place(budget: int, uniform: float, drawn: int) -> None:
+    goals = first(budget=budget, uniform=uniform).goals
+    assert goals == ("find",) * (budget - drawn) + ("uniform",) * drawn
+    assert set(first(budget=budget, uniform=1.0).goals) == {"uniform"}
 
 
 def test_estimates_outlooks_and_the_verdict_come_with_it() -> None:

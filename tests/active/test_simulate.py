@@ -72,6 +72,14 @@ def test_automatic_labels_are_made_and_measured() -> None:
     assert history[-1].automatic_right >= 0.95
 
 
+def test_automatic_labels_are_counted_and_left_in() -> None:
+    made = play(rounds=6, budget=60, automatic=0.9)
+    assert made[3].automatic > 0
+    plain = play(rounds=6, budget=60)
+    assert [p.found.tolist() for p in made] == [p.found.tolist() for p in plain]
+    assert [p.upper_left for p in made[1:]] == [p.upper_left for p in plain[1:]]
+
+
 def test_it_can_end_where_the_verdict_says_so() -> None:
     history = play(rounds=20, until_stop=True)
     assert history[-1].stop

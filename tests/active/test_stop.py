@@ -98,8 +98,10 @@ def test_a_round_that_costs_more_than_it_brings_is_not_worth_it() -> None:
     said = verdict([outlook(history("x", "s"), 0, 4.2)], poor)
     assert said.stop
     assert said.reasons[0] == (
-        "The next round costs 10.00 and is expected to find 2.5, worth 7.50."
+        "The next round costs 10.00 and is expected to find 2.5 of the class to find, those found "
+        "by the way included, worth 7.50."
     )
+    assert "2.5 of all classes to find, those found" in verdict([], poor).reasons[0]
     assert not verdict([], round_worth(4.0, 100, 0.1, 3.0)).stop
 
 

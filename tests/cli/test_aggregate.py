@@ -58,6 +58,14 @@ def test_a_round_is_a_folder_of_tables_and_manifests(say: Say, answers: Path) ->
     assert out.splitlines()[0].split() == ["tasks", "6"]
 
 
+def test_of_many_classes_the_commonest_are_named(say: Say, tmp_path: Path) -> None:
+    rows = "".join(f"{number}.png,ann,kind-{number}\n" for number in range(9))
+    (tmp_path / "many.csv").write_text(f"task,worker,label\n{rows}")
+    out, _ = say("aggregate", "many.csv")
+    (labels,) = (line for line in out.splitlines() if "kind-7" in line)
+    assert labels.endswith("kind-7 1 and 1 more class")
+
+
 def test_what_is_odd_is_counted_listed_and_said(say: Say, answers: Path) -> None:
     out, _ = say("aggregate", "answers.csv", "--out", "round1/")
     kinds = [row["kind"] for row in rows_of(answers.parent / "round1" / "oddities.csv")]
@@ -142,6 +150,37 @@ def test_answers_are_validated(say: Say, answers: Path) -> None:
     out, _ = say("validate", "answers.csv")
     assert "duplicate" in out and "2 oddities" in out
     say("validate", "answers.csv", "--strict", code=1)
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "more"),
+    [
+        ("round/output.manifest", "round/output.manifest", ()),
+        ("round/", "round/labels.csv", ()),
+        ("round/", "round.pdf", ("--format", "html")),
+        ("round/", "round.html", ("--format", "pdf")),
+    ],
+)
+def test_no_slip_puts_a_report_in_place_of_labels(
+    say: Say, answers: Path, source: str, out: str, more: tuple[str, ...]
+) -> None:
+    say("aggregate", "answers.csv")
+    path = answers.parent / out
+    before = path.read_bytes() if path.exists() else None
+    said, err = say("report", source, "--out", out, *more, code=2)
+    what = "PDF: name a file that ends in .pdf" if "pdf" in more else "page: name a file that ends"
+    assert err.startswith(f"gandt: --out {out} is no name of a {what}")
+    assert said == ""
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_report_of_images_that_are_gone_says_so_once(say: Say, answers: Path) -> None:
+    say("aggregate", "answers.csv")
+    for number in range(4):
+        (answers.parent / f"pool/{number:03}.png").rename(answers.parent / f"{number}.png")
+    _, err = say("report", "round/")
+    first = f"{answers.parent}/pool/000.png"
+    assert err == f"note: 4 of 6 pictures left the pool or moved; first: {first}.\n"
 
 
 @pytest.mark.parametrize("name", ["out.html", "out.pdf"])

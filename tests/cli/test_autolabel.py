@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from clustered_pools import clusters
 from rounds_files import answer, names_in, write_index
+
+if TYPE_CHECKING:
+    from s3_server import Bucket
 
 Say = Callable[..., tuple[str, str]]
 
@@ -49,9 +55,9 @@ def test_labels_may_come_as_the_shell_expands_them(
         "note: Where the labels were not drawn at random from the pool, the audit decides whether "
         "the promise is kept here.",
         "next:",
-        "  gandt label auto/audit.manifest --labels cat,dog,Other",
-        "  gandt aggregate audit.answers --out audit/",
-        "  gandt autolabel --audited audit/ --out auto",
+        "  gandt label auto/audit.manifest --labels cat,dog,Other --out auto-audit.answers",
+        "  gandt aggregate auto-audit.answers --out auto-audit/",
+        "  gandt autolabel --audited auto-audit/ --out auto",
     ]
     first = (tmp_path / "auto/labels.csv").read_bytes()
     say("autolabel", "labels1.csv", "labels2.csv", "--target-accuracy", 0.9)
@@ -87,11 +93,49 @@ def test_references_on_s3_are_labeled_in_a_job(
     _, err = say("autolabel", "labels1.csv", "labels2.csv", "--uri-map", rule)
     assert err.splitlines()[-5:] == [
         "next:",
-        "  gandt launch auto/audit.manifest --task image-classification --labels cat,dog,Other",
-        "  gandt fetch audit --out answers/",
-        "  gandt aggregate answers/audit --out audit/",
-        "  gandt autolabel --audited audit/ --out auto",
+        "  gandt launch auto/audit.manifest --task image-classification --labels cat,dog,Other "
+        "--name auto-audit",
+        "  gandt fetch auto-audit --out answers/",
+        "  gandt aggregate answers/auto-audit --out auto-audit/",
+        "  gandt autolabel --audited auto-audit/ --out auto",
     ]
+
+
+@pytest.mark.parametrize(
+    ("out", "names"),
+    [
+        ("auto", "auto-audit"),
+        ("auto2/", "auto2-audit"),
+        ("runs/a b", "'runs/a b-audit'"),
+        ("s3://bucket/runs/auto", "auto-audit"),
+    ],
+)
+def test_every_folder_has_an_audit_of_its_own_name(
+    say: Say, label: dict[str, str], bucket: Bucket, out: str, names: str
+) -> None:
+    """Two folders of one directory are audited side by side; what people say lies on the disk."""
+    _, err = say(
+        *("autolabel", "labels1.csv", "labels2.csv"),
+        *("--out", out.replace("//bucket/", f"//{bucket.name}/")),
+    )
+    bare = names.strip("'")
+    label_, aggregate, audited = (shlex.split(line) for line in err.splitlines()[-3:])
+    assert label_[-2:] == ["--out", f"{bare}.answers"]
+    assert aggregate == ["gandt", "aggregate", f"{bare}.answers", "--out", f"{bare}/"]
+    assert audited[2:4] == ["--audited", f"{bare}/"]
+
+
+def test_the_name_of_a_job_is_one_that_it_may_have(
+    say: Say, tmp_path: Path, label: dict[str, str]
+) -> None:
+    rule = f"{tmp_path}/pool=s3://bucket/photos"
+    long = "Müll_" + "x" * 70
+    _, err = say("autolabel", "labels1.csv", "labels2.csv", "--uri-map", rule, "--out", long)
+    launch, fetch, aggregate, _ = (shlex.split(line) for line in err.splitlines()[-4:])
+    name = launch[-1]
+    assert re.fullmatch(r"Mull-x{52}-audit", name) and len(name) == 63
+    assert fetch[2] == name
+    assert aggregate[2:] == [f"answers/{name}", "--out", f"{long}-audit/"]
 
 
 def test_a_refusal_is_one_sentence_and_writes_nothing(
@@ -129,7 +173,7 @@ def test_the_whole_way_through_an_audit(say: Say, tmp_path: Path, label: dict[st
     out, err = say(
         "next", "--labels", "labels1.csv", "labels2.csv", "auto/labels.csv", "--budget", 9
     )
-    chosen = set(names_in(tmp_path / "next.manifest"))
+    chosen = set(names_in(tmp_path / "round2.manifest"))
     with (tmp_path / "auto/labels.csv").open(newline="") as file:
         assert not chosen & {row["task"] for row in csv.DictReader(file)}
 
@@ -177,9 +221,6 @@ def test_more_audited_files_may_follow(say: Say, tmp_path: Path, label: dict[str
             "The target accuracy 1.0 is no share between 0 and 1",
         ),
         (("labels1.csv", "--confidence", 0), "The confidence 0.0 is no share between 0 and 1"),
-        (("labels1.csv", "--certain", 3), "certain is 3; it is a confidence from 0 to 1"),
-        (("labels1.csv", "--audit", -1), "audit is -1; it must be at least 0"),
-        (("labels1.csv", "--guard", 101), "Percentile 101.0 is outside 0 to 100"),
         (("nothing.csv",), "--labels nothing.csv: there is no"),
     ],
 )
@@ -191,3 +232,32 @@ def test_wrong_calls_are_one_sentence(
     assert err.startswith(f"gandt: {sentence}"), err
     assert err.count("\n") == 1
     assert not (tmp_path / "auto").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "span"),
+    [
+        ("--target-accuracy", 1.5, "0<=x<=1"),
+        ("--confidence", -0.1, "0<=x<=1"),
+        ("--certain", 3, "0<=x<=1"),
+        ("--guard", 101, "0<=x<=100"),
+        ("--audit", -1, "x>=0"),
+    ],
+)
+def test_the_help_tells_the_range_of_a_number(
+    say: Say, label: dict[str, str], option: str, value: float, span: str
+) -> None:
+    _, err = say("autolabel", "labels1.csv", option, value, code=2)
+    assert f"Invalid value for '{option}'" in err
+    out, _ = say("autolabel", "--help")
+    (told,) = re.findall(rf"^  {option} .*\n(?: {{8}}.*\n)*", out, re.MULTILINE)
+    assert span in told
+
+
+def test_the_help_tells_what_may_be_given_several_times(say: Say) -> None:
+    out, _ = say("autolabel", "--help")
+    for option in ("--labels", "--audited", "--seeds", "--exclude"):
+        (told,) = re.findall(rf"^  {option} .*\n(?: {{8}}.*\n)*", out, re.MULTILINE)
+        assert "May be given several times" in " ".join(told.split())
+    options = re.findall(r"^  (--[a-z-]+)", out, re.MULTILINE)
+    assert options[options.index("--out") + 1] == "--audited"

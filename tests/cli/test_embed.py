@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,12 @@ AT = Progress(
 def test_a_progress_line_says_rate_time_left_and_waiting() -> None:
     assert output.progress_line(AT) == (
         "302 of 1,200 images, 50 images/s, 18 s left, 7 known, 2 rejected, model waited 25%"
+    )
+
+
+def test_a_rate_that_is_not_known_yet_is_not_said() -> None:
+    assert output.progress_line(replace(AT, images_per_second=0.0)) == (
+        "302 of 1,200 images, 7 known, 2 rejected, model waited 25%"
     )
 
 

@@ -70,13 +70,16 @@ def test_the_first_round_goes_out_from_seeds(say: Say, pool: Path) -> None:
     assert "left not known yet: only labels of images that were drawn uniformly tell" in stripped(
         out
     )
-    assert "manifest next.manifest table next.selection.csv verdict go on rare: an" in stripped(out)
+    assert "manifest round1.manifest table round1.selection.csv verdict go on rare: an" in stripped(
+        out
+    )
     assert out.splitlines()[-2:] == [
-        "next             gandt label next.manifest --labels common,rare,Other --out next.answers",
-        "                 gandt aggregate next.answers --out next/",
+        "next             gandt label round1.manifest --labels common,rare,Other "
+        "--out round1.answers",
+        "                 gandt aggregate round1.answers --out round1/",
     ]
     assert err == ""
-    assert [line["gandt-round"] for line in lines(pool / "next.manifest")] == [1] * 20
+    assert [line["gandt-round"] for line in lines(pool / "round1.manifest")] == [1] * 20
 
 
 def test_labels_of_all_rounds_as_the_shell_expands_them(say: Say, pool: Path) -> None:
@@ -120,7 +123,7 @@ def test_lines_are_short_and_commands_whole(say: Say, pool: Path) -> None:
     assert max(map(len, out.splitlines())) <= 100
     name = "next             "
     command = next(line for line in out.splitlines() if line.startswith(name))
-    assert shlex.split(command)[:4] == ["next", "gandt", "label", "next.manifest"]
+    assert shlex.split(command)[:4] == ["next", "gandt", "label", "round1.manifest"]
 
 
 def test_it_says_stop_when_a_round_is_not_worth_its_price(say: Say, pool: Path) -> None:
@@ -128,8 +131,8 @@ def test_it_says_stop_when_a_round_is_not_worth_its_price(say: Say, pool: Path) 
     out, _ = say(*ask, "--price", 100, "--value", 1)
     after = stripped(out.partition("verdict")[2])
     assert after.startswith("stop The next round costs 2,000.00 and is expected to find ")
-    assert "to go on         gandt label next.manifest " in out
-    assert len(lines(pool / "next.manifest")) == 20
+    assert "to go on         gandt label round1.manifest " in out
+    assert len(lines(pool / "round1.manifest")) == 20
     assert "go on" in stripped(say(*ask, "--price", 1, "--value", 100)[0])
 
 
@@ -155,9 +158,9 @@ def test_json_is_all_of_standard_output(say: Say, pool: Path) -> None:
     assert result["stop"] is False
     assert result["targets"] == ["rare"]
     assert [each["class"] for each in result["estimates"]] == list(CLASSES)
-    chosen = Counter(line["gandt-why"] for line in lines(pool / "next.manifest"))
+    chosen = Counter(line["gandt-why"] for line in lines(pool / "round1.manifest"))
     assert chosen == {each["goal"]: each["images"] for each in result["chosen"]}
-    assert result["next"][0].startswith("gandt label next.manifest ")
+    assert result["next"][0].startswith("gandt label round1.manifest ")
     for key in ("manifest", "table", "parquet", "frontier"):
         assert (pool / result[key]).stat().st_size > 0
     assert result["report"] is None
@@ -194,16 +197,56 @@ def test_where_no_class_is_sought_nothing_is_said_of_finds(say: Say, tmp_path: P
     ]
 
 
+def test_images_left_out_are_counted_and_those_labeled_automatically_among_them(
+    say: Say, pool: Path
+) -> None:
+    rows = "".join(f"{pool}/pool/{row:04d}.jpg,Other,machine\n" for row in range(600, 605))
+    (pool / "auto.csv").write_text(f"task,label,source\n{rows}")
+    ask = ("next", "--seeds", "seeds.csv", "--labels", "auto.csv", "--budget", 10)
+    out, _ = say(*ask)
+    assert "left out 5 images, all of them labeled automatically; what is said to be left is" in (
+        stripped(out)
+    )
+    (pool / "sent.txt").write_text(f"{pool}/pool/0620.jpg\n")
+    out, _ = say(*ask, "--exclude", "sent.txt")
+    assert "left out 6 images, 5 of them labeled automatically; what is said" in stripped(out)
+
+
+def test_automatic_labels_that_an_audit_refuted_are_said_not_to_be_used(
+    say: Say, pool: Path
+) -> None:
+    rows = "".join(f"{pool}/pool/{row:04d}.jpg,Other,machine\n" for row in range(600, 605))
+    (pool / "auto").mkdir()
+    (pool / "auto" / "labels.csv").write_text(f"task,label,source\n{rows}")
+    (pool / "auto" / "summary.json").write_text(
+        '{"method": "autolabel", "audit": {"verdict": "refuted"}}'
+    )
+    for labels in ("auto/", "auto/labels.csv"):
+        out, err = say("next", "--seeds", "seeds.csv", "--labels", labels, "--budget", 10)
+        assert "left out" not in out
+        assert err == "note: 5 automatic labels of auto are not used: its audit refuted them.\n"
+
+
+def test_a_class_and_its_number_stand_on_one_line(say: Say, tmp_path: Path) -> None:
+    vectors, truth = clusters((30,) * 25, d=16, spread=0.4)
+    written(tmp_path, [f"some-{MANY[code].replace('-', 's-')}" for code in truth], vectors)
+    out, _ = say("next", "--seeds", "seeds.csv", "--budget", 10)
+    labeled, more = out.splitlines()[1:3]
+    assert len(f"{labeled} some-kinds-11") <= 100  # the name alone would have had room
+    assert labeled.endswith(" 4,")
+    assert more.split()[:2] == ["some-kinds-11", "4,"]
+
+
 def test_a_mapped_manifest_goes_to_ground_truth(say: Say, pool: Path) -> None:
     out, err = say(
         *("next", "--seeds", "seeds.csv", "--budget", 20),
         *("--uri-map", f"{pool}/pool=s3://bucket/pool"),
     )
     assert out.splitlines()[-1] == (
-        "next             gandt launch next.manifest --task image-classification "
+        "next             gandt launch round1.manifest --task image-classification "
         "--labels common,rare,Other"
     )
-    line = lines(pool / "next.manifest")[0]
+    line = lines(pool / "round1.manifest")[0]
     assert str(line["source-ref"]).startswith("s3://bucket/pool/")
     assert str(line["gandt-pool-uri"]).startswith(f"{pool}/pool/")
     assert err == ""
@@ -217,7 +260,7 @@ def test_a_class_that_a_list_with_commas_cannot_name_is_left_to_the_person(
     vectors, truth = clusters((60, 60), d=16)
     written(tmp_path, [("Other", "cracked, wet")[code] for code in truth], vectors)
     out, _ = say("next", "--seeds", "seeds.csv", "--budget", 10)
-    assert "gandt label next.manifest --out next.answers" in out
+    assert "gandt label round1.manifest --out round1.answers" in out
 
 
 def test_labels_and_rounds_may_lie_on_s3(say: Say, pool: Path, bucket: Bucket) -> None:
@@ -249,7 +292,9 @@ def test_the_contact_sheet_shows_images_and_the_seeds_they_resemble(
     out, err = say(*ask, "--out", "r.manifest")
     page = (project / "r.html").read_text()
     assert "contact sheet    r.html" in out
-    assert err == "note: 5 of 9 wanted: all others are near-copies.\n"
+    assert err == (
+        "note: 5 of 9 wanted: the other candidates are near-copies of these or of labeled images.\n"
+    )
     assert page.count('<li class="card') == len(lines(project / "r.manifest"))
     assert "Round 1 from pool.index" in page
     assert 'class="like seed-' in page
@@ -260,6 +305,8 @@ def test_the_contact_sheet_shows_images_and_the_seeds_they_resemble(
     ("arguments", "sentence"),
     [
         ([], "nothing is labeled yet"),
+        (["--labels", ""], "--labels '' is no path; name a round's labels.csv"),
+        (["--labels", "seeds.csv", " "], "--labels ' ' is no path; name a round's labels.csv"),
         (["--labels", "none.csv"], "--labels none.csv: there is no such file"),
         (["--labels", "empty.csv"], "empty.csv names no image"),
         (["--seeds", "seeds.csv", "--target", "rar"], "There is no class 'rar' among the labels"),
@@ -279,7 +326,12 @@ def test_the_contact_sheet_shows_images_and_the_seeds_they_resemble(
         (["--seeds", "seeds.csv", "--goal", "find", "--goal", "find=1"], "names find twice"),
         (["--seeds", "seeds.csv", "--out", "pool.index"], "is a folder; name a file in it"),
         (["--seeds", "seeds.csv", "--out", "new/"], "is a folder; name a file in it"),
+        (
+            ["--seeds", "seeds.csv", "--out", "s3://"],
+            "--out s3:// is a folder; name a file in it, as s3://bucket/round2.manifest",
+        ),
         (["--seeds", "seeds.csv", "--out", "seeds.csv"], "exists and is no manifest"),
+        (["--seeds", "seeds.csv", "--report", "round1.manifest"], "is no name of a page: name"),
     ],
 )
 def test_wrong_calls_are_one_sentence_and_write_nothing(
@@ -303,7 +355,7 @@ def test_goals_without_a_share_have_what_others_leave(say: Say, pool: Path) -> N
         given = [part for goal in goals for part in ("--goal", goal)]
         ask = ("next", "--seeds", "seeds.csv", "--target", "rare", "--budget", 20, *given)
         say(*ask, "--uniform", 0, "--no-again")
-        return Counter(line["gandt-why"] for line in lines(pool / "next.manifest"))
+        return Counter(line["gandt-why"] for line in lines(pool / "round1.manifest"))
 
     assert mixed("find", "learn") == {"find": 10, "learn": 10}
     assert mixed("find=0.6", "learn", "balance") == {"find": 12, "learn": 4, "balance": 4}
@@ -320,6 +372,65 @@ def test_a_round_is_not_written_over_another(say: Say, pool: Path) -> None:
         "gandt: --out round1.manifest holds round 1, and this is round 2: name another file, as "
         "round2.manifest.\n"
     )
+
+
+def test_each_round_is_written_under_its_number(say: Say, pool: Path) -> None:
+    ask = ("next", "--seeds", "seeds.csv", "--budget", 20)
+    say(*ask)
+    labeled(pool, 1)
+    out, _ = say(*ask, "--labels", "round1/")
+    assert "gandt label round2.manifest" in out
+    assert {line["gandt-round"] for line in lines(pool / "round2.manifest")} == {2}
+    labeled(pool, 2)
+    say(*ask, "--labels", "round1/", "round2/")
+    assert {line["gandt-round"] for line in lines(pool / "round3.manifest")} == {3}
+
+
+def test_what_select_wrote_is_not_replaced_by_a_name_that_nobody_gave(say: Say, pool: Path) -> None:
+    line = f'{{"source-ref": "{pool}/pool/0001.jpg", "gandt-class": "rare"}}\n'
+    (pool / "round1.manifest").write_text(line)
+    _, err = say("next", "--seeds", "seeds.csv", "--budget", 20, code=2)
+    assert err == (
+        "gandt: round1.manifest is there, and no earlier `gandt next` wrote it: name the manifest "
+        "of this round with --out.\n"
+    )
+    assert (pool / "round1.manifest").read_text() == line
+
+
+def test_where_all_is_labeled_it_says_what_is_known_and_writes_nothing(
+    say: Say, pool: Path
+) -> None:
+    uris = [f"{pool}/pool/{row:04d}.jpg" for row in range(len(NAMES))]
+    rows = [f"{uri},{name}\n" for uri, name in zip(uris, NAMES, strict=True)]
+    (pool / "all.csv").write_text("path,label\n" + "".join(rows))
+    before = sorted(pool.iterdir())
+    out, err = say("next", "--labels", "all.csv")
+    assert stripped(out) == (
+        "labeled 630 of 630 images: Other 300, common 300, rare 30 verdict stop Every image of the "
+        "pool is labeled: there is no next round."
+    )
+    assert err == ""
+    result = json.loads(say("next", "--labels", "all.csv", "--json")[0])
+    planned = json.loads(say("next", "--seeds", "seeds.csv", "--out", "r.manifest", "--json")[0])
+    assert result.keys() == planned.keys()
+    assert (result["stop"], result["images"], result["manifest"]) == (True, 0, None)
+    assert result["reasons"] == ["Every image of the pool is labeled: there is no next round."]
+    assert result["labeled"] == {"Other": 300, "common": 300, "rare": 30}
+    for file in pool.glob("r.*"):
+        file.unlink()
+    (pool / "part.csv").write_text("path,label\n" + "".join(rows[5:]))
+    (pool / "sent.txt").write_text("\n".join(uris[:5]))
+    out, err = say("next", "--labels", "part.csv", "nowhere.csv", "--exclude", "sent.txt", code=2)
+    assert "--labels nowhere.csv: there is no such file" in err
+    (pool / "nowhere.csv").write_text("path,label\n/x.jpg,rare\n")
+    out, err = say("next", "--labels", "part.csv", "nowhere.csv", "--exclude", "sent.txt")
+    assert stripped(out).endswith(
+        "left out 5 images verdict stop Every image of the pool is labeled or left out: there is "
+        "no next round."
+    )
+    assert err.startswith("note: 1 labeled image not used, for the index does not hold them")
+    assert not list(pool.glob("*.manifest"))
+    assert [path for path in sorted(pool.iterdir()) if path in before] == before
 
 
 def test_no_model_is_loaded_for_images_of_the_pool(say: Say, pool: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,9 +39,10 @@ def rare(tmp_path: Path) -> Path:
 def test_the_example_runs_and_says_what_was_reached(rare: Path, gandt: Run) -> None:
     done = gandt(*shlex.split(SIMULATE_EXAMPLE)[1:])
     lines = done.stdout.splitlines()
-    assert lines[0] == "sought       defect: 15 images to find besides 5 as seeds; 6.7% of 300"
+    assert lines[0] == ("sought       20 images are defect, 6.7% of 300: 5 are seeds, 15 to find")
     assert lines[1].startswith("played       10 rounds of 10 images, 3 answers each by 5 workers")
-    rows = [line.split("   ")[0] for line in lines[4:7]]
+    assert re.match(r"found        .* within \d+ labels \(\d+ answers\), where nearest", lines[2])
+    rows = [line.split("   ")[0] for line in lines[5:8]]
     assert rows == ["gandt", "nearest neighbor", "random order"]
     assert lines[-4].startswith("stop         would ")
     assert lines[-1] == "page         simulation/simulation.html"
@@ -76,7 +80,7 @@ def test_a_table_of_the_positives_alone_serves(rare: Path, say: Say) -> None:
     kept = "\n".join(line for line in table if "nominal" not in line)
     (rare / "positives.csv").write_text(kept + "\n")
     out, err = say("simulate", "--truth", "positives.csv", *QUICK)
-    assert "defect: 15 images to find" in out
+    assert "20 images are defect, 6.7% of 300: 5 are seeds, 15 to find" in out
     assert "note: 280 images of the pool have no label in positives.csv: they count as" in err
 
 
@@ -94,6 +98,7 @@ def test_a_table_of_the_positives_alone_serves(rare: Path, say: Say) -> None:
         (["--truth", "truth.csv", "--beside", "luck"], "there is no 'luck'"),
         (["--truth", "truth.csv", "--target-accuracy", "1"], "cannot be kept or proven"),
         (["--truth", "truth.csv", "--out", "truth.csv"], "is a file; name a folder"),
+        (["--truth", "truth.csv", "--out", "pool.index/"], "--out pool.index/ holds other files ("),
     ],
 )
 def test_wrong_calls_are_told_in_a_sentence(
@@ -107,11 +112,19 @@ def test_wrong_calls_are_told_in_a_sentence(
 
 def test_an_interrupt_leaves_nothing_half_written(rare: Path, program: Path) -> None:
     command = [program, "simulate", "--truth", "truth.csv", "--rounds", "28", "--repeat", "99"]
-    with subprocess.Popen(command, cwd=rare, stderr=subprocess.PIPE, text=True) as running:
-        time.sleep(4)
+    screen, terminal = pty.openpty()  # on a terminal progress is shown from the first round on
+    with (
+        subprocess.Popen(command, cwd=rare, stderr=terminal) as running,
+        os.fdopen(screen, "rb") as seen,
+    ):
+        os.close(terminal)
+        said = b""
+        while b"gandt, draw 1, round " not in said:
+            said += seen.read1()
         running.send_signal(signal.SIGINT)
-        assert running.stderr is not None
-        said = running.stderr.read()
+        with contextlib.suppress(OSError):  # Linux ends a terminal that nobody holds by an error
+            while more := seen.read1():
+                said += more
     assert running.returncode == 130
-    assert said.splitlines()[-1].endswith("nothing was written to simulation/.")
+    assert said.decode().splitlines()[-1].endswith("nothing was written to simulation/.")
     assert not (rare / "simulation").exists()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -13,7 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from gandt.consolidation.consolidate import ConsolidateOptions, Outcome, consolidate
-from gandt.errors import AnswerError, UsageError
+from gandt.errors import AnswerError, StorageError, UsageError
+from gandt.report.results.source import read_results
+from gandt.rounds.known.labels import find_label_files, read_label_file
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
 OPTIONS = ConsolidateOptions()
@@ -248,3 +254,63 @@ def test_labels_that_the_job_gave_by_itself_are_kept_and_marked(tmp_path: Path) 
     relabel = (tmp_path / "round" / "relabel.manifest").read_text().splitlines()
     again = {json.loads(line)["source-ref"] for line in relabel}
     assert {"s3://pets/4.jpg", "s3://pets/5.jpg"} <= again
+
+
+# -------------------------------------------------------------------------------- when killed
+
+# A program of `gandt aggregate` that the system kills when a file is about to take its place.
+CHILD = """
+import os, signal, sys
+from datetime import datetime, timezone
+from gandt.consolidation.consolidate import ConsolidateOptions, consolidate
+
+place, times, source, out = sys.argv[1:]
+left = int(times)
+
+def renamed(event, arguments):
+    global left
+    if event == "os.rename" and os.fspath(arguments[1]) == f"{out}/{place}":
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(renamed)
+consolidate([source], out, ConsolidateOptions(), now=datetime.now(timezone.utc))
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "times", "first"),
+    [("labels.csv", 1, False), ("output.manifest", 1, True), ("summary.json", 2, True)],
+)
+def test_a_round_of_two_runs_is_read_by_nobody(
+    tmp_path: Path, place: str, times: int, first: bool
+) -> None:
+    """Killed before the first of its files and in between; `first`: the folder is new."""
+    source, out = tmp_path / "answers.csv", tmp_path / "round1"
+    source.write_text("task,worker,label\na.jpg,ann,cat\nb.jpg,ann,dog\n")
+    if not first:
+        run(source, out)
+    command = [sys.executable, "-c", CHILD, place, str(times), str(source), str(out)]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    said = "round1 is not whole, for `gandt aggregate` was stopped while it wrote its files"
+    with pytest.raises(StorageError, match=said):
+        read_label_file(find_label_files([str(out)])[0])
+    with pytest.raises(StorageError, match=said):
+        read_results(str(out))
+    run(source, out)
+    assert len(read_label_file(find_label_files([str(out)])[0]).rows) == 2
+    assert len(read_results(str(out)).items) == 2
+
+
+def test_a_name_that_cannot_be_written_leaves_the_round_as_it_was(tmp_path: Path) -> None:
+    source, out = tmp_path / "answers.csv", tmp_path / "round1"
+    source.write_text("task,worker,label\na.jpg,ann,cat\n")
+    run(source, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    line = {"task": "a\ud800.jpg", "worker": "ann", "label": "cat"}
+    (tmp_path / "answers.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(AnswerError, match="not valid Unicode"):
+        run(tmp_path / "answers.jsonl", out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before

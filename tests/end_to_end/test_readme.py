@@ -38,10 +38,11 @@ def round_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+LATER = ("--without=eve", "--seed=3")
 ANSWERED = {  # what people label before a command of the README, and who is not asked
     "gandt aggregate answers/": ("round1.manifest", "answers", ()),
-    "gandt aggregate answers2/": ("round2.manifest", "answers2", ("--without=eve", "--seed=3")),
-    "gandt aggregate answers3/": ("auto/audit.manifest", "answers3", ("--without=eve", "--seed=3")),
+    "gandt aggregate round2.answers/": ("round2.manifest", "round2.answers", LATER),
+    "gandt aggregate auto-audit.answers/": ("auto/audit.manifest", "auto-audit.answers", LATER),
 }
 
 

@@ -9,13 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain, count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from gandt.errors import ModelMismatch, PoolError
+from gandt.index import update
 from gandt.index.folder import Index, open_index
 from gandt.index.update import Progress, update_index
 from gandt.pool.sources import open_pool
@@ -125,6 +128,19 @@ def test_progress_ends_at_the_total(colors: Path, tmp_path: Path, mean_color: Me
     assert [progress.embedded for progress in seen] == sorted(p.embedded for p in seen)
     assert report.progress.total == report.progress.embedded == 60
     assert 0 <= report.progress.waiting <= 1
+
+
+def test_how_long_it_takes_to_start_says_nothing_of_what_is_left(
+    colors: Path, tmp_path: Path, mean_color: MeanColor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen seconds to the first batch of four, half a second to each of the others."""
+    clock = chain([0.0], count(16.0, 0.5))
+    monkeypatch.setattr(update, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    seen: list[Progress] = []
+    update_index(open_pool([colors]), mean_color, tmp_path / "index", on_progress=seen.append)
+    assert [at.images_per_second for at in seen] == [0, 0, *[8] * 13]
+    assert [at.seconds_left for at in seen[:2]] == [None, None]
+    assert seen[-1].seconds_left == 0
 
 
 def test_another_model_is_refused_before_anything_is_written(

@@ -174,14 +174,25 @@ class TestContent:
 
 
 class TestBrokenImages:
-    def test_a_gray_tile_says_why(self, write: Write, pets: Path, tmp_path: Path) -> None:
+    def test_a_gray_tile_says_why(self, write: Write, pets: Path) -> None:
         page, _, summary = write(pets)
         assert [reason for _, reason in summary.unreadable] == [
-            f"There is no file {tmp_path}/pool/gone.jpg: check the name",
+            "there is no such file; it left the pool or moved",
             "it is not an image of a known format",
         ]
-        assert page.text.count("Cannot be shown: There is no file") == 2  # an example, the gallery
-        assert "2 of 5 pictures cannot be shown" in summary.notes[-1]
+        said = "Cannot be shown: there is no such file"
+        assert page.text.count(said) == 2  # an example, the gallery
+
+    def test_a_note_tells_images_that_are_gone_from_broken_ones(
+        self, write: Write, pets: Path
+    ) -> None:
+        _, _, summary = write(pets)
+        (gone, _), (broken, _) = summary.unreadable
+        assert summary.notes[-2:] == (
+            f"1 of 5 pictures left the pool or moved; first: {gone}.",
+            f"1 of 5 pictures cannot be shown; first: {broken}: it is not an image of a known "
+            "format.",
+        )
 
     def test_a_broken_mask_leaves_the_picture(
         self,
@@ -196,6 +207,7 @@ class TestBrokenImages:
         _, _, summary = write(make_round([row], summary={"kind": "mask"}))
         assert "do not fit" in summary.unreadable[0][1]
         assert summary.pictures == 1
+        assert summary.notes[-1].startswith("1 of 1 picture cannot be shown; first: ")
 
 
 class TestDrawings:

@@ -62,7 +62,7 @@ def test_it_says_what_the_page_says(write: Write, pets: Path) -> None:
         "not reliable; Right on 4 of 10 gold tasks.",
         "Most disputed",
         "tied: cat = dog",
-        "There is no file",
+        "there is no such file",
         "it is not an image of a known format",
         "unlabeled, 1: no answer counts",
         "duplicate",

@@ -16,7 +16,7 @@ from clustered_pools import clusters, unit
 from rounds_files import NOON, answer, asked, job_line, write_index, write_lines
 
 from gandt.active.autolabel import AutoOptions
-from gandt.errors import IndexFolderError, ManifestError, StorageError, UsageError
+from gandt.errors import AnswerError, IndexFolderError, ManifestError, StorageError, UsageError
 from gandt.groundtruth.check import check_manifest
 from gandt.groundtruth.json_lines import read_objects
 from gandt.index.folder import open_index
@@ -24,7 +24,7 @@ from gandt.report.results.source import read_results
 from gandt.rounds.automatic.audit import measure
 from gandt.rounds.automatic.automatic import Sources, label_automatically
 from gandt.rounds.automatic.words import Automatic
-from gandt.rounds.known.known import read_known
+from gandt.rounds.known.known import Known, read_known
 from gandt.selection.seeds import find_seeds
 from gandt.types import IntArray
 
@@ -160,7 +160,7 @@ def test_a_job_of_ground_truth_may_take_every_manifest_as_it_is(pool: Path) -> N
         report = check_manifest(str(pool / "auto" / name))
         assert (report.errors, report.warnings) == (0, 0), report.findings
     line = lines_of(pool / "auto/rest.manifest")[0]
-    assert list(line) == ["source-ref", "gandt-pool-uri"]
+    assert {*line} == {"source-ref", "gandt-why", "gandt-round", "gandt-labeled", "gandt-pool-uri"}
     assert line["source-ref"] == str(line["gandt-pool-uri"]).replace("/pool", "s3://bucket/photos")
     assert rows_of(pool / "auto")[0]["task"].startswith("/pool/")
 
@@ -272,6 +272,89 @@ def test_they_can_be_seeds_and_a_report(pool: Path) -> None:
     assert results.method == "autolabel"
 
 
+# --------------------------------------------------------------------- what is left to people
+
+
+@pytest.fixture
+def rounds(pool: Path) -> list[str]:
+    """Two rounds of 120 images, the first with 30 uniform draws and the second with 20."""
+    for number, drawn in ((1, 30), (2, 20)):
+        rows = ROWS[120 * (number - 1) : 120 * number]
+        before = 120 * (number - 1)
+        lines = [
+            job_line(
+                URIS[row],
+                LABEL[URIS[row]],
+                confidence=0.99,
+                **asked(number, "uniform" if at < drawn else "learn", before, N - before),
+            )
+            for at, row in enumerate(rows)
+        ]
+        write_lines(pool / f"round{number}/output.manifest", lines)
+    return ["round1", "round2"]
+
+
+def known_of(pool: Path, *labels: str) -> Known:
+    return read_known(
+        open_index(pool / "pool.index"), [str(pool / name) for name in labels], load=_no_model
+    )
+
+
+def test_what_people_make_of_the_rest_is_a_round(pool: Path, rounds: list[str]) -> None:
+    """It comes after the rounds that it was left by, and their uniform draws go on counting."""
+    before = known_of(pool, *rounds)
+    run(pool, *rounds)
+    answer(pool / "auto/rest.manifest", pool / "rest", LABEL)
+    for order in ((*rounds, "rest"), ("rest", *rounds)):
+        after = known_of(pool, *order)
+        assert (before.round, after.round) == (3, 4)
+        assert after.notes == ()
+        assert [len(part.rows) for part in after.labeled.slices] == [30, 20]
+        assert [part.before for part in after.labeled.slices] == [0, 120]
+        assert after.labeled.rows[:240].tolist() == before.labeled.rows.tolist()
+        assert (after.labeled.sought[240:] == -1).all()  # nobody looked for a class in it
+
+
+def test_the_rest_and_the_round_that_was_chosen_beside_it_do_not_disturb_each_other(
+    pool: Path, rounds: list[str]
+) -> None:
+    """Both were made of the same labels, so the draw of the one knows nothing of the other."""
+    run(pool, *rounds)
+    answer(pool / "auto/rest.manifest", pool / "rest", LABEL)
+    drawn = np.setdiff1d(np.arange(N), ROWS)[::40]
+    lines = [
+        job_line(URIS[row], LABEL[URIS[row]], **asked(3, "uniform", 240, N - 240)) for row in drawn
+    ]
+    write_lines(pool / "round3/output.manifest", lines)
+    known = known_of(pool, *rounds, "round3", "rest")
+    assert known.round == 4
+    assert [part.before for part in known.labeled.slices] == [0, 120, 240]
+    assert not any("draw" in note for note in known.notes)
+
+
+def test_the_rest_counts_the_checks_that_it_rests_on(pool: Path, rounds: list[str]) -> None:
+    """Labels of an audit have no round: they stand before the first one that counted them."""
+    run(pool, *rounds)
+    answer(pool / "auto/audit.manifest", pool / "checked", LABEL)
+    made = run(pool, *rounds, "checked", out="second")
+    assert {line["gandt-labeled"] for line in lines_of(pool / "second/rest.manifest")} == {340}
+    answer(pool / "second/rest.manifest", pool / "rest", LABEL)
+    known = known_of(pool, "rest", *rounds, "checked")
+    assert known.labeled.rows[:340].tolist() == made.labeled.rows.tolist()
+    assert [part.before for part in known.labeled.slices] == [0, 120]
+
+
+def test_the_rest_of_the_first_labels_is_the_first_round_or_the_second(pool: Path) -> None:
+    """Labels without a number stand for a round; examples of the pool, as seeds, for none."""
+    run(pool)
+    assert {line["gandt-round"] for line in lines_of(pool / "auto/rest.manifest")} == {2}
+    sources = Sources([], seeds=[str(pool / "labels.csv")])
+    label_automatically(
+        str(pool / "pool.index"), sources, str(pool / "seeded"), AutoOptions(), now=NOON
+    )
+    assert {line["gandt-round"] for line in lines_of(pool / "seeded/rest.manifest")} == {1}
+
+
 # ------------------------------------------------------------------------------------ refusals
 
 
@@ -313,7 +396,7 @@ def test_where_nothing_is_left_that_is_said(pool: Path) -> None:
 def test_where_nothing_is_near_enough_that_is_said(pool: Path) -> None:
     write_labels(pool / "known.csv", np.flatnonzero(TRUTH < 2))  # and nobody labeled an Other
     made = run(pool, "known.csv", options=AutoOptions(percentile=50))
-    assert made.refusal.startswith("Of the 120 images that nobody labeled none is sure")
+    assert made.refusal.startswith("Of 120 images that nobody labeled none is sure")
     assert "none is sure enough and near enough" in made.refusal
     assert not (pool / "auto").exists()
 
@@ -396,6 +479,19 @@ def test_a_folder_that_may_not_be_written_is_said(pool: Path) -> None:
         run(pool, out="blocked/auto")
 
 
+def test_a_damaged_summary_is_written_anew(pool: Path) -> None:
+    """Whoever reads it says: run `gandt autolabel` again."""
+    run(pool)
+    before = (pool / "auto/summary.json").read_bytes()
+    (pool / "auto/summary.json").write_text('{"x')
+    auto = str(pool / "auto")
+    for read in (lambda: measure(auto, [], now=NOON), lambda: read_results(auto)):
+        with pytest.raises((StorageError, AnswerError), match="run `gandt autolabel` again"):
+            read()
+    run(pool)
+    assert (pool / "auto/summary.json").read_bytes() == before
+
+
 # ------------------------------------------------------------------------------- what is left out
 
 
@@ -413,6 +509,19 @@ def test_automatic_labels_of_the_folder_itself_are_decided_anew(pool: Path) -> N
     assert again.made.rows.tolist() == first.made.rows.tolist()
     note = f"{len(first.made.rows):,} automatic labels of {pool}/auto are decided anew."
     assert note in again.notes
+
+
+def test_uniform_draws_of_before_go_on_proving_what_is_decided_anew(pool: Path) -> None:
+    """They were drawn from all that is to be labeled again, so none of them is left out."""
+    _round(pool, "uniform", ROWS)
+    first = run(pool, "round1")
+    again = run(pool, "round1", "auto/labels.csv")
+    assert (first.drawn, again.drawn) == (240, 240)
+    assert again.promise() == first.promise()
+    assert not any("draw of round" in note for note in again.notes)
+    other = run(pool, "round1", "auto/labels.csv", out="other")
+    assert other.drawn == 0
+    assert any("drawn before the automatic labels were made" in note for note in other.notes)
 
 
 def test_but_not_those_that_are_excluded(pool: Path) -> None:
@@ -455,6 +564,36 @@ def test_after_a_round_of_find_the_audit_decides(pool: Path) -> None:
     )
 
 
+def test_what_a_selection_chose_was_chosen_as_well(pool: Path) -> None:
+    """Of the labels of `gandt select`, of a uniform draw and of unknown origin, the first."""
+    selected = {"gandt-class": "cat", "gandt-rank": 1, "gandt-score": 0.9, "gandt-why": "auto"}
+    drawn = asked(2, "uniform", 120, N - 120)
+    keys = [selected] * 119 + [{**selected, "gandt-gold": LABEL[URIS[ROWS[119]]]}]
+    keys += [drawn] * 60 + [{}] * 60
+    lines = [
+        job_line(URIS[row], LABEL[URIS[row]], confidence=0.99, **more)
+        for row, more in zip(ROWS, keys, strict=True)
+    ]
+    write_lines(pool / "round1/output.manifest", lines)
+    made = run(pool, "round1/output.manifest")
+    assert made.caution().startswith("119 of the 240 labels were chosen to find a class, so they")
+    table = "".join(f"{URIS[row]},{LABEL[URIS[row]]}\n" for row in ROWS)
+    (pool / "round1/labels.csv").write_text(f"task,label\n{table}")
+    assert run(pool, "round1/labels.csv").chosen == 120  # which image was known, no line says here
+
+
+def test_a_lost_uniform_draw_is_told_of_where_it_might_have_proven(pool: Path) -> None:
+    for drawn, told in ((150, False), (220, True)):
+        lines = [
+            job_line(URIS[row], LABEL[URIS[row]], confidence=0.99, **keys)
+            for at, row in enumerate(ROWS)
+            for keys in [asked(1, "uniform", 7, N) if at < drawn else {}]
+        ]
+        write_lines(pool / "round1/output.manifest", lines)
+        notes = run(pool, "round1/output.manifest").notes
+        assert any("left out of estimates" in note for note in notes) == told
+
+
 def test_uniform_draws_promise_for_the_pool(pool: Path) -> None:
     _round(pool, "uniform", ROWS)
     made = run(pool, "round1/output.manifest")
@@ -469,9 +608,9 @@ def test_a_class_that_the_allowed_mistakes_may_hide_is_named(pool: Path) -> None
     write_labels(pool / "rare.csv", np.concatenate([ROWS[TRUTH[ROWS] < 2], rare]))
     made = run(pool, "rare.csv")
     assert made.hidden() == (
-        "5% of wrong labels are within the promise, and classes that are hardly more than that may "
-        f"hide among them (of the labels: Other {10 / len(made.labeled):.1%}): find those first, "
-        "with `gandt next`."
+        "The promise allows 5% of the labels to be wrong, and classes that are hardly more than "
+        f"that may hide among them (of the labels: Other {10 / len(made.labeled):.1%}): find those "
+        "first, with `gandt next`."
     )
     assert run(pool).hidden() == ""
 

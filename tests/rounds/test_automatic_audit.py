@@ -123,7 +123,10 @@ def test_what_a_small_sample_cannot_decide_is_left_open(folder: Path) -> None:
     found = audit(folder, people(folder, wrong(folder, 3)))
     assert found.verdict == "open"
     assert "in keeping with the promise and does not prove it" in found.sentence
-    assert "some 500 checked labels would prove the promise at this accuracy" in found.advice
+    assert found.advice == (
+        f"{folder}/auto/labels.csv may be used, its promise not proven: some 500 checked labels "
+        "would prove it at this accuracy (--audit 500)"
+    )
     below = audit(folder, people(folder, wrong(folder, 6)))
     assert below.verdict == "open"
     assert below.advice.startswith(f"have more checked before you use {folder}/auto/labels.csv")
@@ -136,7 +139,7 @@ def test_no_sample_is_asked_for_that_could_not_prove_the_promise(
     just = audit(folder, people(folder, wrong(folder, 5)))
     assert (just.verdict, just.measured.right) == ("open", 95)
     made = sum(len(block) for block in read_rows_of(str(folder / "auto")))
-    assert just.advice.endswith(f"no sample of these {made:,} labels proves the promise")
+    assert just.advice.endswith(f"no sample of these {made:,} labels proves it")
     nearly = audit(folder, people(folder, wrong(folder, 4)))
     assert nearly.measured.right == 96 and made < 5000
     assert nearly.advice == just.advice
@@ -387,9 +390,7 @@ def test_labels_of_other_images_measure_nothing(folder: Path) -> None:
     others = [task for task in rows(folder) if task not in machine(folder)][:7]
     found = audit(folder, people(folder, machine(folder) | dict.fromkeys(others, "Other")))
     assert found.measured.right == 100
-    assert found.notes == (
-        "7 labels are of images that are not in the sample: they measure nothing.",
-    )
+    assert found.notes == ("7 labels not used, for the sample does not hold their images.",)
     assert {rows(folder)[task]["source"] for task in others} == {"machine"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rounds_files import answer, asked, job_line, write_index, write_lines
 
-from gandt.active.estimates import class_estimates
+from gandt.active.estimates import Draw, class_estimates, draws_of
 from gandt.active.frontier import Frontier
-from gandt.active.labeled import Labeled
+from gandt.active.labeled import Gone, Labeled
 from gandt.active.rounds import Round, RoundOptions, next_round
 from gandt.errors import SeedError, UsageError
 from gandt.groundtruth.manifest import write_manifest
@@ -512,8 +513,8 @@ def test_a_draw_says_nothing_of_images_that_came_into_the_pool_later(
     found = known(index, first, second)
     assert found.labeled.slices == ()
     assert found.notes == (
-        "the uniform draw of round 2 is left out of estimates: it was drawn from 30 images, not "
-        "from 6 others that came into the pool since or were left out then.",
+        "the uniform draw of round 2 is left out of estimates: it was drawn from 30 images; 6 that "
+        "came into the pool since, or were left out then, could not be drawn.",
     )
 
 
@@ -530,20 +531,118 @@ def test_a_draw_beside_images_that_are_always_left_out_counts(index: Index, tmp_
     assert "also from images that are left out now" in found.notes[-1]
 
 
-def test_images_that_left_the_pool_shrink_what_a_draw_was_from(
+def test_images_that_left_the_pool_unlabeled_shrink_what_a_draw_was_from(
     index: Index, tmp_path: Path
 ) -> None:
-    """38 of 40 live; then there were 39. Where what was drawn is gone itself, nothing is known."""
+    """38 of 40 live; then there were 39."""
     first = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
     rows = {4: ("uniform", "cat"), 5: ("uniform", "dog")}
     second = job(tmp_path / "2.manifest", 2, rows, labeled=2, unlabeled=37)
     (part,) = known(index, first, second).labeled.slices
-    assert (part.rows.tolist(), part.unlabeled) == ([4, 5], 36)
-    rows[38] = ("uniform", "cat")
-    second = job(tmp_path / "2.manifest", 2, rows, labeled=2, unlabeled=37)
+    assert (part.rows.tolist(), part.unlabeled, part.gone) == ([4, 5], 36, ())
+
+
+def test_a_drawn_image_that_left_the_pool_is_what_people_said_of_it(
+    index: Index, tmp_path: Path
+) -> None:
+    first = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
+    rows = {4: ("uniform", "dog"), 38: ("uniform", "cat"), 39: ("find", "cat")}
+    second = job(tmp_path / "2.manifest", 2, rows, labeled=2, unlabeled=38)
+    found = known(index, first, second).labeled
+    (part,) = found.slices
+    assert (part.rows.tolist(), part.unlabeled, part.before) == ([4], 38, 2)
+    assert part.gone == (Gone("cat", 0.9, True), Gone("cat", 0.9, False))
+    # Two of 38 that could be hit were cats at least; one was known before.
+    assert draws_of(found, 0) == [Draw(2, 1, 38, 1 - 2)]
+    assert draws_of(found, 0, sure=0.95) == [Draw(2, 0, 38, 1)]
+    assert draws_of(found, 1) == [Draw(2, 1, 38, 1)]
+    # All that was drawn may be gone.
+    del rows[4]
+    second = job(tmp_path / "2.manifest", 2, rows, labeled=2, unlabeled=38)
+    (part,) = known(index, first, second).labeled.slices
+    assert (part.rows.tolist(), [each.drawn for each in part.gone]) == ([], [True, False])
+
+
+def test_labeled_images_that_left_the_pool_stood_before_a_draw_all_the_same(
+    index: Index, tmp_path: Path
+) -> None:
+    """They could not be drawn, so that the draw says of the others what it said before."""
+    first = table(tmp_path / "a.csv", {1: "cat", 2: "dog", 38: "cat"})
+    rows = {4: ("uniform", "cat"), 39: ("find", "cat")}
+    second = job(tmp_path / "2.manifest", 2, rows, labeled=3, unlabeled=37)
+    third = job(tmp_path / "3.manifest", 3, {5: ("uniform", "dog")}, labeled=5, unlabeled=35)
+    found = known(index, first, second, third)
+    assert found.labeled.rows.tolist() == [1, 2, 4, 5]
+    # Round 2 could have drawn image 39; round 3 could not.
+    assert [(part.rows.tolist(), part.unlabeled, part.before) for part in found.labeled.slices] == [
+        ([4], 37, 2),
+        ([5], 35, 3),
+    ]
+    assert [len(part.gone) for part in found.labeled.slices] == [1, 0]
+    assert [note for note in found.notes if "uniform draw" in note] == []
+    # Where an image had left before the round was drawn, the round did not count it.
+    third = job(tmp_path / "3.manifest", 3, {5: ("uniform", "dog")}, labeled=3, unlabeled=35)
+    slices = known(index, first, second, third).labeled.slices
+    assert [(part.unlabeled, part.before) for part in slices] == [(37, 2), (35, 3)]
+
+
+def test_what_left_the_pool_and_what_nobody_named_are_told_apart(
+    index: Index, tmp_path: Path
+) -> None:
+    first = table(tmp_path / "a.csv", {1: "cat", 38: "dog"})
+    second = job(tmp_path / "2.manifest", 2, {4: ("uniform", "cat")}, labeled=6, unlabeled=34)
     found = known(index, first, second)
     assert found.labeled.slices == ()
-    assert "images that it drew have left the pool since" in found.notes[-1]
+    assert found.notes[-1] == (
+        "the uniform draw of round 2 is left out of estimates: 6 images were labeled before it "
+        "then, 1 now, and 1 that is not in the pool any more; labels or images were added or left "
+        "out since: name the same files every round."
+    )
+
+
+def test_checks_stand_before_the_round_that_counted_them_though_labeled_images_left(
+    index: Index, tmp_path: Path
+) -> None:
+    first = table(tmp_path / "a.csv", {1: "cat", 2: "dog", 38: "cat"})
+    checks = [job_line(NAMES[row], "cat", **{"gandt-why": "audit"}) for row in (9, 8, 39)]
+    audit = str(write_lines(tmp_path / "audit" / "output.manifest", checks))
+    second = job(tmp_path / "2.manifest", 2, {4: ("uniform", "cat")}, labeled=3, unlabeled=37)
+    third = job(tmp_path / "3.manifest", 3, {5: ("uniform", "dog")}, labeled=7, unlabeled=33)
+    found = known(index, first, second, third, audit).labeled
+    assert found.rows.tolist() == [1, 2, 4, 9, 8, 5]
+    assert [(part.unlabeled, part.before) for part in found.slices] == [(37, 2), (33, 5)]
+
+
+def test_a_draw_holds_its_promise_though_all_that_was_found_leaves_the_pool(
+    tmp_path: Path,
+) -> None:
+    """Found images of the class are taken away, drawn or not; 95 of 100 intervals hold the rest."""
+    rng = np.random.default_rng(3)
+    vectors, _ = clusters((400,), d=4)
+    names = [f"/pool/{row:03d}.jpg" for row in range(400)]
+    held = 0
+    for pool in range(40):
+        cats = set(rng.choice(400, 80, replace=False).tolist())
+        order = rng.permutation(400).tolist()
+        first, drawn, others = order[:60], order[60:100], order[100:]
+        others.sort(key=lambda row, cats=cats: row not in cats)  # type: ignore[misc]
+        later = others[:30]  # the search finds half of them
+        gone = cats.intersection([*first[:30], *drawn, *later[5:]])
+        folder = tmp_path / str(pool)
+        index = write_index(folder / "pool.index", vectors, names, dead=sorted(gone))
+        said = [("cat" if row in cats else "dog") for row in range(400)]
+        one = [job_line(names[row], said[row]) for row in first]
+        two = [
+            job_line(names[row], said[row], **asked(2, why, 60, 340))
+            for why, rows in (("uniform", drawn), ("learn", later))
+            for row in rows
+        ]
+        files = [write_lines(folder / f"{at}.manifest", part) for at, part in enumerate((one, two))]
+        found = known(index, *map(str, files)).labeled
+        (cat, _) = class_estimates(found, len(others) - len(later))
+        assert cat.drawn == 40
+        held += cat.low <= len(cats.intersection(others[30:])) <= cat.high
+    assert held >= 36
 
 
 def test_a_class_that_was_sought_and_is_nowhere_is_said(index: Index, tmp_path: Path) -> None:
@@ -580,6 +679,43 @@ def test_automatic_labels_are_left_out_of_what_is_asked_and_of_what_is_known(
     assert found.labeled.classes == ("cat", "dog")
     assert (found.automatic.tolist(), found.left_out.tolist()) == ([7, 9], [7, 9])
     assert found.automatic.dtype == found.left_out.dtype == np.int64
+
+
+@pytest.mark.parametrize("verdict", ["refuted", "open", "kept"])
+def test_labels_that_an_audit_refuted_count_as_none_and_its_checks_as_labels(
+    index: Index, tmp_path: Path, verdict: str
+) -> None:
+    mine = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
+    folder = tmp_path / "auto"
+    machine = automatic(folder / "labels.csv", {9: "cat", 7: "dog"}, {5: "cat"})
+    lines = [
+        job_line(NAMES[9], "cat", human=False),
+        job_line(NAMES[7], "dog", human=False),
+        job_line(NAMES[5], "cat", **{"gandt-why": "audit"}),
+    ]
+    manifest = str(write_lines(folder / "output.manifest", lines))
+    summary = {"method": "autolabel", "audit": {"images": 1, "verdict": verdict}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    for files in ([str(folder)], [machine], [manifest], [machine, manifest]):
+        found = known(index, mine, *files)
+        assert [row for row, *_ in told(found)] == [1, 2, 5]
+        assert found.checked.tolist() == [5]
+        if verdict == "refuted":
+            assert (found.automatic.tolist(), found.left_out.tolist()) == ([], [])
+            assert found.notes == (
+                f"2 automatic labels of {folder} are not used: its audit refuted them.",
+            )
+        else:
+            assert found.automatic.tolist() == [7, 9]
+            assert found.notes == ()
+
+
+@pytest.mark.parametrize("summary", ['{"audit": {"verdict": "refuted"}}', "[]", "no json", "{}"])
+def test_only_our_summary_tells_of_an_audit(index: Index, tmp_path: Path, summary: str) -> None:
+    mine = table(tmp_path / "a.csv", {1: "cat", 2: "dog"})
+    machine = automatic(tmp_path / "auto" / "labels.csv", {9: "cat"}, {})
+    (tmp_path / "auto" / "summary.json").write_text(summary)
+    assert known(index, mine, machine).automatic.tolist() == [9]
 
 
 def test_people_overrule_the_machine_whichever_comes_first(index: Index, tmp_path: Path) -> None:
@@ -628,7 +764,10 @@ def test_checks_that_no_round_counted_come_last(index: Index, tmp_path: Path) ->
     found = known(index, folder, first, third)
     assert found.labeled.rows.tolist() == [1, 2, 5, 9]
     assert found.labeled.slices == ()
-    assert "from 34 images, not from 1 other that came" in found.notes[-1]
+    assert (
+        "drawn from 34 images; 1 that came into the pool since, or was left out then, could"
+        in (found.notes[-1])
+    )
 
 
 def test_machine_labels_of_ground_truth_are_automatic(index: Index, tmp_path: Path) -> None:
@@ -778,6 +917,25 @@ def test_a_label_of_people_replaces_that_of_a_seed(
     found = known(photos, str(labels), seeds=[str(seeds)])
     assert {(name, sure) for _, name, sure, _ in told(found)} == {("green", 0.8), ("green", 1.0)}
     assert "1 image labeled differently by several sources" in found.notes[0]
+
+
+def test_a_seed_whose_image_left_the_pool_stood_before_a_draw_all_the_same(
+    photos: Index, colors: Path, tmp_path: Path, mean_color: MeanColor
+) -> None:
+    for number, label in ((0, "red"), (3, "red"), (1, "green")):
+        seed(colors, tmp_path / "seeds", number, label)
+    chosen = asked(1, "uniform", 3, photos.live_rows - 3)
+    lines = [job_line(str(colors / "007.png"), "green", **chosen)]
+    labels = [str(write_lines(tmp_path / "1.manifest", lines))]
+    seeds = [str(tmp_path / "seeds")]
+    found = read_known(photos, labels, seeds=seeds, load=lambda: mean_color)
+    assert [(s.unlabeled, s.before) for s in found.labeled.slices] == [(photos.live_rows - 3, 3)]
+    (colors / "003.png").unlink()
+    update_index(open_pool([colors]), mean_color, tmp_path / "photos.index")
+    index = open_index(tmp_path / "photos.index")
+    found = read_known(index, labels, seeds=seeds, load=lambda: mean_color)
+    assert [(s.unlabeled, s.before) for s in found.labeled.slices] == [(photos.live_rows - 3, 2)]
+    assert found.notes == ()
 
 
 def test_seeds_of_the_contrast_class_need_labels_beside_them(

@@ -100,7 +100,7 @@ def test_references_that_no_rule_fits_are_named(plan: Callable[..., Plan], tmp_p
             b'{"source-ref": "/a.jpg", "cat": 0, "cat-metadata": {}}\n',
             "holds labels, which would be lost",
         ),
-        ("pool.index", None, "is a folder; name a file in it, as .*/pool.index/next.manifest"),
+        ("pool.index", None, "is a folder; name a file in it, as .*/pool.index/round2.manifest"),
         ("no/such/", None, "is a folder; name a file in it"),
     ],
 )

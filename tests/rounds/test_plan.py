@@ -13,13 +13,13 @@ from clustered_pools import clusters
 from rounds_files import answer, write_index
 
 from gandt.active.frontier import Frontier
-from gandt.active.labeled import Labeled, Slice
-from gandt.active.rounds import Examples, RoundOptions
+from gandt.active.labeled import Examples, Labeled, Slice
+from gandt.active.rounds import RoundOptions
 from gandt.errors import UsageError
 from gandt.index.folder import Index
 from gandt.rounds.known.known import Known
 from gandt.rounds.next.files import write_plan
-from gandt.rounds.next.plan import Plan, plan_next, plan_round
+from gandt.rounds.next.plan import Complete, Plan, plan_next, plan_round, unsure
 from gandt.types import IntArray
 
 CLASSES = ("Other", "common", "rare")
@@ -182,9 +182,9 @@ def test_workers_are_offered_all_classes_and_the_contrast_class_last(index: Inde
 
 def test_unsure_labels_are_counted_by_class(index: Index) -> None:
     sure = np.full(len(SEEDS), 0.8)
-    assert planned(index, seeded(confidence=sure)).unsure() == {}
+    assert unsure(planned(index, seeded(confidence=sure)).known) == {}
     sure[[0, 5, 6]] = 0.79
-    assert planned(index, seeded(confidence=sure)).unsure() == {"Other": 1, "common": 2}
+    assert unsure(planned(index, seeded(confidence=sure)).known) == {"Other": 1, "common": 2}
 
 
 def test_labels_in_vain_are_told_of_classes_that_any_was_chosen_for(index: Index) -> None:
@@ -246,13 +246,14 @@ def test_near_copies_of_labeled_images_are_no_round(tmp_path: Path) -> None:
         tmp_path / "copies", np.concatenate([some, some]), [f"/{row}.jpg" for row in range(24)]
     )
     labeled = Labeled.of(np.arange(12), [NAMES[row] for row in SEEDS], CLASSES)
-    with pytest.raises(UsageError, match=r"near-copy of a labeled one.*gandt autolabel"):
+    with pytest.raises(Complete, match=r"near-copy of a labeled one.*gandt autolabel"):
         planned(index, labeled, uniform=0)
 
 
 def test_a_pool_that_is_labeled_whole_has_no_next_round(index: Index) -> None:
-    with pytest.raises(UsageError, match="labeled or left out: there is no next round"):
+    with pytest.raises(Complete, match="is labeled: there is no next round") as end:
         planned(index, seeded(np.arange(len(URIS))))
+    assert len(end.value.known.labeled) == len(URIS)
 
 
 def test_the_contrast_class_is_none_to_find(index: Index, seeds: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import math
 import re
@@ -12,18 +13,27 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clustered_pools import clusters
 from desk_browser import CHROMIUM, DRIVER, HOW, Person
 from rounds_files import write_index
 
+from gandt.active.simulate import Played, Strategy
 from gandt.errors import UsageError
 from gandt.report.charts import Line, Text
 from gandt.rounds.rehearsal.files import check_folder, history_rows, write_rehearsal
 from gandt.rounds.rehearsal.page import rehearsal_page
 from gandt.rounds.rehearsal.plots import accuracy_plot, found_plot
 from gandt.rounds.rehearsal.rehearsal import Progress, Rehearsal, RehearsalOptions, rehearse
-from gandt.rounds.rehearsal.words import lines, stop_sentence, summary
+from gandt.rounds.rehearsal.words import (
+    conclusion,
+    lines,
+    milestones,
+    standings,
+    stop_sentence,
+    summary,
+)
 
 SIZES = {"<rare>": 30, "common": 170, "usual": 200}
 PLAIN = RehearsalOptions(
@@ -183,10 +193,120 @@ def test_wrong_options_are_refused_before_anything_is_read(
         RehearsalOptions(**changes)  # type: ignore[arg-type]
 
 
+def made(
+    games: dict[Strategy, list[list[int]]],
+    *,
+    answers: int = 0,
+    more: int = 0,
+    automatic: tuple[int, ...] = (0, 0),
+) -> Rehearsal:
+    """A rehearsal of 10 images to find among 105, 5 of them seeds: what each draw had found.
+
+    Rounds are of 10 images, with so many answers each where there are workers, and `more` to images
+    asked again; `automatic` is of each draw.
+    """
+
+    def states(draw: int, found: list[int]) -> tuple[Played, ...]:
+        return tuple(
+            Played(
+                number,
+                10 * number,
+                10 * number * max(answers, 1) + more * number,
+                np.array([hits]),
+                (hits / 10,),
+                1.0,
+                0.0,
+                0.0,
+                automatic[draw],
+                1.0,
+                False,
+                1.0,
+                (0.0,),
+            )
+            for number, hits in enumerate(found)
+        )
+
+    options = replace(
+        PLAIN,
+        workers=answers,
+        answers=answers or None,
+        target_accuracy=0.95,
+        repeat=len(games["rounds"]),
+    )
+    played = {
+        strategy: tuple(states(draw, found) for draw, found in enumerate(draws))
+        for strategy, draws in games.items()
+    }
+    return Rehearsal(
+        *("pool.index", "truth.csv", 105, ("Other", "<rare>"), (90, 15), ("<rare>",), (10,)),
+        *(options, 10, played, 0.0, ()),
+    )
+
+
+class TestConclusion:
+    def test_it_tells_what_all_took_and_what_others_had_by_then(self) -> None:
+        played = made({"rounds": [[0, 4, 9, 10, 10]], "nearest": [[0, 2, 4, 5, 6]]})
+        assert conclusion(played) == (
+            "all 10 within 30 labels, where nearest neighbor found 5 and chance would find 3"
+        )
+
+    @pytest.mark.parametrize(
+        ("found", "said"),
+        [
+            ([0, 4, 9, 9], "90% of 10 within 20 labels, where chance would find 2"),
+            ([0, 8, 8, 8], "80% of 10 within 10 labels, where chance would find 1"),
+            (
+                [0, 5, 6, 7],
+                "half of 10 within 10 labels, where chance would find 1; 7 within 30 labels",
+            ),
+            ([0, 0, 1, 2], "2 of 10 within 30 labels, where chance would find 3"),
+        ],
+    )
+    def test_it_tells_the_most_that_was_reached(self, found: list[int], said: str) -> None:
+        assert conclusion(made({"rounds": [found]})) == said
+
+    def test_people_are_paid_by_the_answer(self) -> None:
+        played = made({"rounds": [[0, 4, 10]]}, answers=3)
+        assert conclusion(played).startswith("all 10 within 20 labels (60 answers), where")
+
+    def test_others_may_have_come_to_the_end_of_the_pool_before(self) -> None:
+        played = made({"rounds": [[0, 1, 2, 10]], "nearest": [[0, 3, 10]]})
+        assert "where nearest neighbor found 10 and" in conclusion(played)
+
+    def test_milestones_are_of_means_and_told_to_the_end_of_a_round(self) -> None:
+        played = made(
+            {
+                "rounds": [[0, 4, 9, 10], [0, 6, 9, 10]],
+                "nearest": [[0, 0, 5, 5], [0, 0, 4, 5]],
+                "random": [[0, 9, 9, 9], [0, 9, 9, 9]],
+            }
+        )
+        assert milestones(played) == [
+            ["", "half", "80%", "90%", "all"],
+            ["gandt", "10", "20", "20", "30"],
+            ["nearest neighbor", "30", *["\N{EN DASH}"] * 3],
+            ["chance", "50", "80", "90", "100"],
+        ]
+
+    def test_milestones_are_told_in_answers_where_images_were_asked_again(self) -> None:
+        played = made({"rounds": [[0, 5, 10]]}, answers=3, more=2)
+        assert milestones(played)[1:] == [
+            ["gandt", "32", "64", "64", "64"],
+            ["chance", "150", "240", "270", "300"],
+        ]
+        assert "chance would find 2.1" in conclusion(played)  # 64 answers, three an image
+
+    def test_automatic_labels_of_some_draws_alone_are_no_mean(self) -> None:
+        played = made({"rounds": [[0, 1], [0, 2]]}, automatic=(0, 898))
+        assert standings(played)[1][4] == "0 to 898"
+
+
 class TestWords:
     def test_a_terminal_gets_a_table_with_a_line_each(self, told: Rehearsal) -> None:
         said = list(lines(told))
-        assert said[0] == "sought       <rare>: 25 images to find besides 5 as seeds; 7.5% of 400"
+        assert said[0] == (
+            "sought       30 images are <rare>, 7.5% of 400: 5 are seeds, 25 to find"
+        )
         assert "5 rounds of 30 images, the truth told; means of 2 draws" in said[1]
         rows = [line for line in said if re.match(r"gandt|full scan|nearest|random", line)]
         assert [row.split("   ")[0] for row in rows] == [
@@ -196,13 +316,13 @@ class TestWords:
             "random order",
         ]
         assert all("of 25" in row for row in rows)
-        assert "answers" not in said[3]
+        assert "answers" not in said[2] + said[4]
 
     def test_where_people_err_answers_and_their_labels_are_counted(self, asked: Rehearsal) -> None:
         said = list(lines(asked))
         assert "2 answers each by 5 workers who are right in 85%" in said[1]
         assert "goals find 0.5, learn 0.5" in said[1]
-        assert "labels right" in said[3]
+        assert "labels right" in said[4]
 
     def test_a_stop_is_told_with_what_was_left_and_what_was_expected(self, told: Rehearsal) -> None:
         text = stop_sentence(told)
@@ -337,6 +457,18 @@ class TestPage:
         assert "&lt;rare&gt;" in page
         assert "<rare>" not in page
 
+    def test_the_conclusion_stands_first_and_what_was_left_in_is_said(
+        self, told: Rehearsal, asked: Rehearsal
+    ) -> None:
+        page = rehearsal_page(told)
+        lead = page.index(f'<p class="lead">gandt found {html.escape(conclusion(told))}.</p>')
+        assert lead < page.index("<dl") < page.index("Images labeled until so many of 25")
+        assert "They were counted and left in" in page
+        page = rehearsal_page(asked)
+        assert "Answers given until so many of" in page
+        assert "counted and left in" not in page
+        assert "More --rounds would show where" in page
+
     def test_several_classes_are_told_apart(self, told: Rehearsal, asked: Rehearsal) -> None:
         assert "Found, by class" in rehearsal_page(asked)
         assert "Found, by class" not in rehearsal_page(told)
@@ -354,7 +486,7 @@ class TestPage:
     ) -> None:
         (tmp_path / "page.html").write_text(rehearsal_page(told))
         reader.open(f"file://{tmp_path}/page.html")
-        for width in (1280, 420):
+        for width in (1600, 1200, 420):
             reader.browser.set_window_size(width, 900)
             # The window follows a moment later.
             reader.wait("(innerWidth > 800) === (arguments[0] > 800)", width)

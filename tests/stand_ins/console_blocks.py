@@ -12,7 +12,7 @@ from pathlib import Path
 
 DURATION = r"(\d+ h )?(\d+ min )?\d+ s\b"
 PROGRESS = re.compile(  # lines that appear only where something takes long
-    r"images/s, .* rejected, model waited|^\d\d:\d\d:\d\d UTC |labeled, \d+%(, .* left)?$"
+    r"images.*, .* rejected, model waited|^\d\d:\d\d:\d\d UTC |labeled, \d+%(, .* left)?$"
     r"|^[\d,]+ of [\d,]+ (files sent|images looked at|files?( so far)?, .* new)"
 )
 

@@ -16,8 +16,11 @@ __all__ = [
     "EMPTY_NAMES",
     "SOURCES",
     "SOURCE_WORDS",
+    "Automatic",
+    "ClassPromise",
     "Item",
     "MaskSource",
+    "Measured",
     "Passed",
     "Reply",
     "Results",
@@ -131,6 +134,47 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassPromise:
+    """How the automatic labels of one class were proven."""
+
+    name: str
+    labels: int  # of the probe, before anybody checked them
+    threshold: float | None  # probability from which on it is given; None: to nothing
+    right: int  # of the cases; without a threshold of all that the probe took for the class
+    cases: int
+    reason: str  # why it is given to nothing; "" where it is
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How many of some checked labels are right."""
+
+    name: str  # the class that the machine gave; "" for all of them
+    checked: int
+    right: int
+    low: float  # ends of the 95 % interval
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Automatic:
+    """What is promised of automatic labels, and what people found who checked some."""
+
+    folder: str
+    target: float | None  # share that is promised to be right; None where nothing is
+    promise: str  # a sentence without its full stop; else why nothing is promised
+    caution: tuple[str, ...]  # sentences
+    classes: tuple[ClassPromise, ...]
+    labeled: int  # images by people, from which it was learned
+    copies: int
+    rest: int  # images that are left to people
+    sample: int  # images for people to check
+    measured: tuple[Measured, ...] = ()  # all, then by class; nothing where nobody checked
+    verdict: str = ""  # "kept", "open" or "refuted"
+    said: tuple[str, ...] = ()  # sentences of what was measured, and what to do next
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """Everything that was read of one job or round."""
 
@@ -153,3 +197,4 @@ class Results:
     answers: int | None = None
     oddities: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    automatic: Automatic | None = None  # of a folder of automatic labels

@@ -8,6 +8,7 @@ written as it comes, picture by picture.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -17,8 +18,9 @@ from gandt.report.gallery import Tile, Tiles
 from gandt.report.page_head import page_head
 from gandt.report.results.model import SOURCE_WORDS, Item, Passed, Results
 from gandt.report.results.page_parts import card, chart_figure, color_rules, table
+from gandt.report.results.parts import Section
 from gandt.report.results.plan import Plan
-from gandt.report.results.story import Section, facts, headline, sections, title
+from gandt.report.results.story import disputed_words, facts, headline, sections, title
 from gandt.report.results.style import RESULTS_STYLE, SCRIPT
 from gandt.words import count
 
@@ -102,11 +104,10 @@ class _Writer:
     def disputed(self) -> Iterator[str]:
         if not self._plan.disputed:
             return
-        said = (
-            "Where workers agree least, each answer with its worker; bold ones equal the label. "
-            "A dashed border means that the label is not certain."
-        )
-        yield _open("disputed", "Most disputed", said)
+        heading, said = disputed_words(self._results)
+        if any(item.certain is False for item in self._plan.disputed):
+            said += " A dashed border means that the label is not certain."
+        yield _open("disputed", heading, said)
         texts = " texts" if self._plan.disputed[0].text is not None else ""
         yield f'<ol class="grid large{texts}">\n'
         for item in self._plan.disputed:
@@ -184,8 +185,12 @@ class _Writer:
 def _open(name: str, heading: str, words: str) -> str:
     return (
         f'<section id="{name}" aria-labelledby="{name}-name">\n<h2 id="{name}-name">'
-        f"{safe(heading)}</h2>\n<p>{safe(words)}</p>\n"
+        f"{safe(heading)}</h2>\n<p>{_with_code(words)}</p>\n"
     )
+
+
+def _with_code(words: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", safe(words))
 
 
 def _numbers(numbers: Sequence[tuple[str, str]]) -> str:
@@ -206,9 +211,11 @@ def _notes(notes: Sequence[str]) -> str:
 
 
 def _navigation(parts: Sequence[Section], plan: Plan, results: Results) -> str:
-    links = [(part.name, part.title) for part in parts]
+    links = [(part.name, part.title.partition(":")[0]) for part in parts]
     links += [("examples", "Examples")] if plan.examples else []
-    links += [("disputed", "Disputed")] if plan.disputed else []
+    links += (
+        [("disputed", "Differences" if results.automatic else "Disputed")] if plan.disputed else []
+    )
     links += [("gallery", "Everything")] if plan.gallery else []
     links += [("passed", "Without a label")] if results.passed else []
     links += [("oddities", "Oddities")] if results.oddities else []
@@ -220,6 +227,8 @@ def _navigation(parts: Sequence[Section], plan: Plan, results: Results) -> str:
 
 def _section(part: Section) -> str:
     rows = [_open(part.name, part.title, part.words)]
+    if part.commands:
+        rows.append(f'<pre class="commands" tabindex="0">{safe(chr(10).join(part.commands))}</pre>')
     grid = table(part.grid, part.title) if part.grid else ""
     panel = ['<div class="panel">', grid, "</div>"] if grid else []
     if part.charts:

@@ -13,7 +13,7 @@ from gandt.report.contact_sheet_parts import number_text, safe
 from gandt.report.gallery import Tile
 from gandt.report.overlay import COLORS, boxes_svg, color_number
 from gandt.report.results.model import Item, Reply
-from gandt.report.results.story import Chart, Grid
+from gandt.report.results.parts import Chart, Grid
 from gandt.report.results.text import answer_words, counted, cut_text
 from gandt.words import count
 

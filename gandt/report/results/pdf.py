@@ -13,9 +13,10 @@ from gandt.report.charts import Picture
 from gandt.report.gallery import Tiles
 from gandt.report.pdf_sheet import LEFT, WIDTH, Sheet
 from gandt.report.results.model import Results
+from gandt.report.results.parts import Section
 from gandt.report.results.pdf_pictures import PicturePages
 from gandt.report.results.plan import Plan
-from gandt.report.results.story import Section, facts, headline, sections, title
+from gandt.report.results.story import facts, headline, sections, title
 from gandt.words import count
 
 __all__ = ["write_pdf"]
@@ -79,6 +80,8 @@ def _section(sheet: Sheet, part: Section) -> None:
     first = max((picture.height * _SCALE + 20 for _, picture in pictures[:2]), default=60.0)
     sheet.heading(part.name, part.title, keep=min(first, 560) + 30)
     sheet.paragraph(part.words)
+    for command in part.commands:
+        sheet.paragraph(command, 8.5, "ink")
     for start in range(0, len(pictures), 2):
         row = pictures[start : start + 2]
         height = max(picture.height * _SCALE for _, picture in row)

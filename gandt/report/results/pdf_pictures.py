@@ -18,6 +18,7 @@ from gandt.report.pdf_sheet import LEFT, WIDTH, Sheet
 from gandt.report.results.facts import Group
 from gandt.report.results.model import SOURCE_WORDS, Item, Reply, Results
 from gandt.report.results.plan import Plan
+from gandt.report.results.story import disputed_words
 from gandt.report.results.text import answer_words, counted, cut_text
 from gandt.report.thumbnails import Thumbnail
 from gandt.words import count
@@ -54,11 +55,11 @@ class PicturePages:
         """Set the items that workers disagree on, with their answers."""
         if not self._plan.disputed:
             return
-        self._sheet.new_page()
-        self._sheet.heading("disputed", "Most disputed", keep=150)
-        self._sheet.paragraph(
-            "Where workers agree least, each answer with its worker; bold ones equal the label."
-        )
+        if self._results.automatic is None:  # else there are few
+            self._sheet.new_page()
+        heading, said = disputed_words(self._results)
+        self._sheet.heading("disputed", heading, keep=150)
+        self._sheet.paragraph(said)
         columns = 3
         wide = (WIDTH - (columns - 1) * 12) / columns
         for start in range(0, len(self._plan.disputed), columns):

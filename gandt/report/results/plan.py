@@ -10,6 +10,8 @@ from gandt.report.results.model import Item, Results
 
 __all__ = ["Plan", "make_plan"]
 
+MOST_WRONG = 24  # wrong labels of a machine that are shown
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -36,8 +38,17 @@ def make_plan(results: Results, number: int, page_size: int, seed: int) -> Plan:
     gallery = groups(results.items, order)
     return Plan(
         examples=tuple(examples(gallery, number, seed)),
-        disputed=tuple(disputed(results.items)) if results.replies else (),
+        disputed=_disputed(results),
         gallery=tuple(gallery),
         page_size=page_size,
         colors=palette(order),
     )
+
+
+def _disputed(results: Results) -> tuple[Item, ...]:
+    if not results.replies:
+        return ()
+    if results.automatic is None:
+        return tuple(disputed(results.items))
+    by_task = {item.task: item for item in results.items}
+    return tuple(by_task[task] for task in results.replies if task in by_task)[:MOST_WRONG]

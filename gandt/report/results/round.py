@@ -1,4 +1,4 @@
-"""Read the folder of a round, as `gandt aggregate` writes it, for the report.
+"""Read the folder of a round, as `gandt aggregate` and `gandt autolabel` write it, for the report.
 
 Reads `labels.parquet`, `workers.parquet`, `answers.parquet`, `output.manifest` (for where images
 are, and texts) and `summary.json`; only the first is needed, and what is absent is not shown.
@@ -22,9 +22,11 @@ import pyarrow.parquet as pq
 from gandt import storage
 from gandt.aggregation.alpha import nominal_alpha
 from gandt.answers import BACKGROUND, KINDS, Box, Kind, Span
-from gandt.errors import AnswerError, ManifestError
+from gandt.errors import AnswerError, ManifestError, StorageError
 from gandt.groundtruth.json_lines import SOURCE, SOURCE_REF, read_objects
+from gandt.groundtruth.label_folder import SUMMARY, unfinished
 from gandt.groundtruth.task_lines import task_name
+from gandt.report.results.automatic import with_promise
 from gandt.report.results.facts import disputed
 from gandt.report.results.model import (
     SOURCES,
@@ -36,7 +38,7 @@ from gandt.report.results.model import (
     Source,
     WorkerRow,
 )
-from gandt.report.results.places import is_image_name, places
+from gandt.report.results.places import folder_of, is_image_name, places
 
 __all__ = ["LABELS", "read_round"]
 
@@ -50,7 +52,7 @@ def read_round(folder: str) -> Results:
     Raises
     ------
     StorageError
-        Where `labels.parquet` cannot be read.
+        Where `labels.parquet` cannot be read, or automatic labels are not all of one run.
     AnswerError
         Where a table lacks a column or holds what it should not.
     """
@@ -61,7 +63,9 @@ def read_round(folder: str) -> Results:
                 f"{folder}/{LABELS} has no column {column!r}: name a folder that "
                 "`gandt aggregate` wrote."
             )
-    summary = _summary(f"{folder}/summary.json")
+    summary = _summary(f"{folder}/{SUMMARY}")
+    if said := unfinished(folder, summary):
+        raise StorageError(said)
     kind = _kind(summary, table)
     lines, notes = _lines(f"{folder}/output.manifest")
     items: list[Item] = []
@@ -89,6 +93,7 @@ def read_round(folder: str) -> Results:
         },
         notes=(*(str(note) for note in _list(summary.get("notes"))), *notes),
     )
+    results = with_promise(results, summary)
     results = _with_workers(results, f"{folder}/workers.parquet")
     return _with_answers(results, f"{folder}/answers.parquet")
 
@@ -310,7 +315,7 @@ def _table(uri: str) -> pa.Table:
         return pq.read_table(io.BytesIO(storage.read_bytes(uri)))
     except pa.ArrowException as error:
         raise AnswerError(
-            f"{uri} cannot be read as Parquet ({error}): run `gandt aggregate` again."
+            f"{uri} cannot be read as Parquet ({error}): run {_writer(uri)} again."
         ) from error
 
 
@@ -325,7 +330,13 @@ def _summary(uri: str) -> Mapping[str, object]:
     try:
         return _dict(json.loads(storage.read_bytes(uri)))
     except (ValueError, RecursionError) as error:
-        raise AnswerError(f"{uri} is not JSON ({error}): run `gandt aggregate` again.") from error
+        raise AnswerError(f"{uri} is not JSON ({error}): run {_writer(uri)} again.") from error
+
+
+def _writer(uri: str) -> str:
+    """Name what wrote the folder of a file, where its summary cannot tell."""
+    automatic = storage.exists(f"{folder_of(uri)}/rest.manifest")
+    return "`gandt autolabel`" if automatic else "`gandt aggregate`"
 
 
 def _kind(summary: Mapping[str, object], table: pa.Table) -> Kind:

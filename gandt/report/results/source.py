@@ -1,4 +1,4 @@
-"""Read what a report is about: any output manifest, or the folder of a round.
+"""Read what a report is about: any output manifest, or a folder of labels, as of a round.
 
 Gives `Results`; nothing of Ground Truth's JSON is known beyond here. A table of known answers may
 be laid beside it, so that confidence can be compared with truth.
@@ -34,8 +34,9 @@ def read_results(source: str, *, attribute: str | None = None, gold: str | None 
     Parameters
     ----------
     source
-        Local or `s3://`. A folder that holds `labels.parquet` is a round; of another folder the
-        `output.manifest` is read, also where it lies in `manifests/output/` of a job.
+        Local or `s3://`. A folder that holds `labels.parquet` is a round or automatic labels; of
+        another folder the `output.manifest` is read, also where it lies in `manifests/output/` of a
+        job.
     attribute
         The label attribute of a manifest that has several.
     gold
@@ -44,7 +45,7 @@ def read_results(source: str, *, attribute: str | None = None, gold: str | None 
     Raises
     ------
     StorageError
-        Where the source cannot be read, or a folder holds neither.
+        Where the source cannot be read, a folder holds neither, or automatic labels are not whole.
     ManifestError, AnswerError
         Where it is not what it should be.
     UsageError

@@ -7,11 +7,9 @@ paper only. Everything here is plain text, not yet escaped.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from gandt.report.chart_parts import percent
-from gandt.report.charts import Picture
 from gandt.report.results.charts import confidence_chart, count_chart, histogram_chart
 from gandt.report.results.facts import (
     agreement_by_class,
@@ -26,6 +24,8 @@ from gandt.report.results.facts import (
     wilson,
 )
 from gandt.report.results.model import SOURCE_WORDS, Results, Source, WorkerRow
+from gandt.report.results.parts import Cell, Chart, Grid, Section
+from gandt.report.results.promise import promise_facts, promise_numbers, promise_sections
 from gandt.report.results.trust import (
     agreement_chart,
     calibration_chart,
@@ -34,7 +34,7 @@ from gandt.report.results.trust import (
 )
 from gandt.words import count
 
-__all__ = ["Cell", "Chart", "Grid", "Section", "facts", "headline", "sections", "title"]
+__all__ = ["disputed_words", "facts", "headline", "sections", "title"]
 
 _KINDS = {
     "single": "one label for each",
@@ -50,38 +50,6 @@ _UNITS = {
     "mask": ("marked class", "marked classes"),
 }
 
-Cell = str | Picture
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: names of columns, which of them hold numbers, and rows."""
-
-    columns: tuple[str, ...]
-    numeric: frozenset[int]  # columns set flush right
-    rows: tuple[tuple[Cell, ...], ...]
-    marked: frozenset[int] = frozenset()  # rows that deserve a second look
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A chart that is drawn as wide as its place, and the same numbers as a table."""
-
-    title: str
-    draw: Callable[[float], Picture]
-    grid: Grid | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A titled part of the report."""
-
-    name: str  # within the page
-    title: str
-    words: str
-    charts: tuple[Chart, ...] = ()
-    grid: Grid | None = None
-
 
 def title(results: Results) -> str:
     """Name the report after its job, else after its file or folder."""
@@ -96,11 +64,13 @@ def headline(results: Results) -> list[tuple[str, str]]:
     items = results.items
     found = [(f"{len(items):,}", "labeled")]
     known = [item.certain for item in items if item.certain is not None]
-    if known:
+    if known and results.automatic is None:  # of those, the promise and the audit tell
         found.append((percent(sum(known) / len(known)), "certain"))
     machine = sum(item.source == "machine" for item in items)
     if machine:
         found.append((percent(machine / len(items)), "labeled by machine"))
+    if results.automatic is not None:
+        found += promise_numbers(results.automatic)
     if results.alpha is not None:
         found.append((f"{results.alpha:.2f}", "Krippendorff's alpha"))
     measured = calibration(items) or calibration_while_aggregating(results.gold)
@@ -137,6 +107,8 @@ def facts(results: Results) -> list[tuple[str, str]]:
         found.append(("Answers", f"{results.answers:,}"))
     if results.method:
         found.append(("Method", results.method))
+    if results.automatic is not None:
+        found += promise_facts(results.automatic)
     return found
 
 
@@ -144,7 +116,20 @@ def sections(results: Results) -> list[Section]:
     """Tell the parts that are numbers; galleries and lists follow them."""
     parts = [_labels(results), _confidence(results), _calibration(results)]
     parts += [_agreement(results), _workers(results)]
-    return [part for part in parts if part is not None]
+    first = promise_sections(results.automatic) if results.automatic is not None else []
+    return [*first, *(part for part in parts if part is not None)]
+
+
+def disputed_words(results: Results) -> tuple[str, str]:
+    """Give the title of the items on which not all agree, and what is said of them."""
+    if results.automatic is not None:
+        return "Where people said something else", (
+            "Images of the sample for which people gave another label than the machine, which was "
+            "surest of the first; the label is that of the people."
+        )
+    return "Most disputed", (
+        "Where workers agree least, each answer with its worker; bold ones equal the label."
+    )
 
 
 # ---------------------------------------------------------------------------------- parts
@@ -218,7 +203,8 @@ def _confidence(results: Results) -> Section | None:
         ),
     )
     words = "A dot is the mean of a class, its line the middle half of the labels."
-    if "human" in known and "machine" in known and results.method is None:
+    by_machine = results.method is None or results.automatic is not None
+    if "human" in known and "machine" in known and by_machine:
         words += " Confidence of people and of machines is not on one scale."
     return Section(
         "confidence",

@@ -157,6 +157,9 @@ main > section > p + .group { margin-top: 14px; }
 .pager button[aria-current] { border-color: var(--accent); background: var(--accent-soft); }
 .pager button:disabled { opacity: .4; cursor: default; }
 .pager output { margin-left: 8px; color: var(--soft); font-size: 13px; }
+.commands { width: fit-content; max-width: 100%; margin: 14px 0 0; padding: 12px 18px;
+  overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
+  box-shadow: var(--shade); font-size: 13px; line-height: 1.7; }
 .listing { margin: 8px 0 0; padding: 0 0 0 18px; color: var(--soft); font-size: 13px;
   overflow-wrap: anywhere; }
 .skip { position: absolute; left: -999px; }

@@ -1,11 +1,12 @@
 """What came back of a labeling job, in pictures: `gandt report`.
 
-Reads any Ground Truth output manifest, or the folder of a round that `gandt aggregate` wrote, and
-the images or texts that it names; writes one self-contained HTML page, or a PDF. Both show how
-many labels each class has from people and from machines, how sure they are and whether that is
-borne out where the truth is known, how far workers agree and how good each is, examples of each
-class, what is disputed, every item, and what came back without a label. The idea is the analysis
-notebook that came with Ground Truth's examples, carried further.
+Reads any Ground Truth output manifest, or a folder that `gandt aggregate` or `gandt autolabel`
+wrote, and the images or texts that it names; writes one self-contained HTML page, or a PDF. Both
+show how many labels each class has from people and from machines, how sure they are and whether
+that is borne out where the truth is known, how far workers agree and how good each is, what is
+promised of automatic labels and what people found who checked them, examples of each class, what is
+disputed, every item, and what came back without a label. The idea is the analysis notebook that
+came with Ground Truth's examples, carried further.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from gandt.report.results.page import page
 from gandt.report.results.pdf import write_pdf
 from gandt.report.results.plan import make_plan
 from gandt.report.results.source import read_results
+from gandt.words import count
 
 __all__ = ["ReportSummary", "write_report"]
 
@@ -109,13 +111,6 @@ def write_report(
             size = path.stat().st_size
     finally:
         tiles.close()
-    notes = list(results.notes)
-    if tiles.unreadable:
-        number = len(tiles.unreadable)
-        notes.append(
-            f"{number:,} of {number + tiles.shown:,} pictures cannot be shown: "
-            f"{tiles.unreadable[0][1]}."
-        )
     return ReportSummary(
         path=out,
         format=format,
@@ -126,8 +121,20 @@ def write_report(
         unreadable=tuple(tiles.unreadable),
         pages=pages,
         size=size,
-        notes=tuple(notes),
+        notes=(*results.notes, *_about(tiles)),
     )
+
+
+def _about(tiles: Tiles) -> Iterator[str]:
+    """Say which pictures the report lacks."""
+    gone = set(tiles.gone)
+    broken = [(task, reason) for task, reason in tiles.unreadable if task not in gone]
+    of = f"of {count(tiles.number, 'picture')}"
+    if gone:
+        yield f"{len(tiles.gone):,} {of} left the pool or moved; first: {tiles.gone[0]}."
+    if broken:
+        task, reason = broken[0]
+        yield f"{len(broken):,} {of} cannot be shown; first: {task}: {reason}."
 
 
 @contextmanager

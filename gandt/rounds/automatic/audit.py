@@ -21,10 +21,12 @@ from gandt.active.autolabel import Audited, audited
 from gandt.active.estimates import upper_share
 from gandt.errors import UsageError
 from gandt.groundtruth.json_lines import SOURCE_REF, read_objects
+from gandt.groundtruth.label_folder import UNFINISHED, refuse_unfinished
 from gandt.groundtruth.task_lines import task_name
 from gandt.rounds.automatic.audit_files import Checked, Told, read_checked, write_audited
 from gandt.rounds.automatic.folder import AUDIT, AUDIT_MANIFEST, LABELS_CSV, read_summary
 from gandt.rounds.known.labels import find_label_files, read_label_file
+from gandt.words import count
 
 __all__ = ["Audit", "ClassAudit", "Verdict", "measure"]
 
@@ -74,8 +76,8 @@ class Audit:
             return {
                 "checked": measured.checked,
                 "right": measured.right,
-                "low": round(measured.low, 4),
-                "high": round(measured.high, 4),
+                "low": round(measured.low, 6),
+                "high": round(measured.high, 6),
             }
 
         return {
@@ -124,6 +126,8 @@ def measure(
             f"--out {out} holds no automatic labels to be measured: make them first, with "
             "`gandt autolabel --labels`."
         )
+    if summary.pop(UNFINISHED, None) == "labels":
+        refuse_unfinished(folder)
     sample = read_checked(f"{folder}/{AUDIT}")
     if not sample:
         raise UsageError(
@@ -177,9 +181,8 @@ def _told(
             "aggregate` makes of the answers."
         )
     if strangers:
-        notes.append(
-            f"{strangers:,} labels are of images that are not in the sample: they measure nothing."
-        )
+        labels = count(strangers, "label")
+        notes.append(f"{labels} not used, for the sample does not hold their images.")
     return told, notes
 
 
@@ -228,8 +231,9 @@ def _judge(
     unanswered = len(sample) - len(checked)
     if unanswered:
         notes.append(
-            f"{unanswered:,} of {len(sample):,} images of the sample have no answer yet: measure "
-            "again when they have, for what is answered first is often easy."
+            f"{unanswered:,} of {count(len(sample), 'image')} of the sample "
+            f"{'has' if unanswered == 1 else 'have'} no answer yet: measure again when all have, "
+            "for what is answered first is often easy."
         )
     unsure = sum(
         not each.right and (each.people.confidence or 1.0) < _SURE
@@ -271,13 +275,11 @@ def _advice(
             "right than was promised, though a sample of this size may err"
         )
     if verdict == "open":
-        enough, use = _enough(measured, target), f"use {folder}/{LABELS_CSV} as far as this goes; "
+        enough = _enough(measured, target)
+        would = f"some {enough:,} checked labels would prove it at this accuracy (--audit {enough})"
         if not enough or enough > labels:
-            return f"{use}at this accuracy no sample of these {labels:,} labels proves the promise"
-        return (
-            f"{use}some {enough:,} checked labels would prove the promise at this accuracy "
-            f"(--audit {enough})"
-        )
+            would = f"at this accuracy no sample of these {labels:,} labels proves it"
+        return f"{folder}/{LABELS_CSV} may be used, its promise not proven: {would}"
     first = ""
     if unsure:
         wrong = measured.checked - measured.right

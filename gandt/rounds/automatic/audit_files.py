@@ -24,6 +24,7 @@ from gandt.rounds.automatic.folder import (
     OUTPUT,
     SUMMARY,
     AutoRow,
+    marking,
     read_rows_of,
     write_summary,
     writing,
@@ -69,7 +70,11 @@ def write_audited(
     refuted: bool,
     now: datetime,
 ) -> None:
-    """Write labels, sample and summary anew, a block at a time; the summary last."""
+    """Write labels, sample and summary anew, a block at a time; the summary last.
+
+    Stopped in between, the folder is measured again as though nothing had been: all that counts is
+    what the machine said of the sample, and that any of its states holds.
+    """
     by_task = {each.task: each for each in sample}
     classes = dict.fromkeys(summary["classes"])
     classes.update(dict.fromkeys(sorted(e.people.label for e in sample if e.people is not None)))
@@ -98,6 +103,7 @@ def write_audited(
             files.add(rows, lines)
         write_checked(stack.enter_context(writing(f"{folder}/{AUDIT}")), sample)
         write_summary(last, summary)
+        stack.enter_context(marking(folder, "audit", summary))
 
 
 def _decided(row: AutoRow, checked: Checked | None, refuted: bool) -> AutoRow:

@@ -7,10 +7,11 @@ promised, nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from gandt.active.autolabel import autolabel as decide
 from gandt.errors import UsageError
 from gandt.groundtruth.augment import default_attribute
 from gandt.groundtruth.json_lines import WHY, dump
+from gandt.groundtruth.label_folder import unfinished
 from gandt.groundtruth.label_names import check_attribute
 from gandt.groundtruth.uri_map import UriMap
 from gandt.index.folder import Index, open_index
@@ -33,7 +35,7 @@ from gandt.rounds.automatic.folder import (
     AutoRow,
     LabelFiles,
     check_folder,
-    read_rows_of,
+    marking,
     read_summary,
     task_record,
     write_summary,
@@ -42,8 +44,8 @@ from gandt.rounds.automatic.folder import (
 )
 from gandt.rounds.automatic.words import Automatic
 from gandt.rounds.known.known import Known, read_known
-from gandt.selection.exclude import read_excluded
 from gandt.types import Embedder, IntArray
+from gandt.words import count
 
 __all__ = ["Sources", "label_automatically"]
 
@@ -111,25 +113,36 @@ def label_automatically(
             "round1/labels.csv."
         )
     opened = open_index(index)
-    known = _read(opened, sources)
-    left_out, notes = _left_out(opened, known, sources, folder)
-    made = decide(opened, known.labeled, options, left_out=left_out, checked=known.checked)
-    notes = [*known.notes, *notes]
-    refusal = "" if len(made.rows) else _refusal(made, options, folder)
-    done = Automatic(folder, attribute, options, known.labeled, made, now, tuple(notes), refusal)
+    known = _read(opened, sources, folder)
+    earlier = read_summary(folder, damaged=True)
+    made = decide(
+        opened,
+        known.labeled,
+        options,
+        examples=known.examples,
+        left_out=known.left_out,
+        checked=known.checked,
+    )
+    notes = [*_of_use(known, options), *_of_seeds(known)]
+    refusal = "" if len(made.rows) else _refusal(made, options, folder, earlier)
+    done = Automatic(
+        folder, attribute, options, known.labeled, made, now, tuple(notes), refusal, known.chosen
+    )
     if refusal:
         return done
-    notes += _replaced(folder)
+    notes += _replaced(folder, earlier)
     with ExitStack() as files:
-        # Files take their places in the reverse order, so the summary comes last.
+        # Files take their places in the reverse order: the mark first, and the summary last.
         summary = files.enter_context(writing(f"{folder}/{SUMMARY}"))
         _write_labels(files.enter_context(writing_labels(folder)), opened, done, references)
         rest = files.enter_context(writing(f"{folder}/{REST}"))
+        carried = _carried(known)
         for tasks in _tasks(opened, made.rest):
-            rest.writelines(_plain(task, references(task)) for task in tasks)
+            rest.writelines(_plain(task, references(task), **carried) for task in tasks)
         done = replace(done, notes=(*notes, *references.notes()))
         _write_audit(files, opened, done, references)
         write_summary(summary, done.summary())
+        files.enter_context(marking(folder, "labels", {"people": earlier.get("people")}))
     return done
 
 
@@ -151,13 +164,13 @@ class _References:
     def notes(self) -> list[str]:
         if not self.unmapped:
             return []
-        return [
-            f"{self.unmapped:,} references fit no --uri-map rule and stay as they are; first: "
-            f"{self.first}."
-        ]
+        one = self.unmapped == 1
+        fit = "reference fits" if one else "references fit"
+        stay = "stays as it is" if one else "stay as they are"
+        return [f"{self.unmapped:,} {fit} no --uri-map rule and {stay}; first: {self.first}."]
 
 
-def _read(index: Index, sources: Sources) -> Known:
+def _read(index: Index, sources: Sources, folder: str) -> Known:
     def load() -> Embedder:
         from gandt.index.model import load_model_of
 
@@ -170,43 +183,43 @@ def _read(index: Index, sources: Sources) -> Known:
         exclude=sources.exclude,
         other=sources.other,
         attribute=sources.attribute,
+        anew=folder,
         load=load,
     )
 
 
-def _left_out(
-    index: Index, known: Known, sources: Sources, folder: str
-) -> tuple[IntArray, list[str]]:
-    """Rows that get no label; automatic ones that this run replaces are decided anew."""
-    notes = []
-    if known.examples is not None:
-        number = len(known.examples.vectors)
-        notes.append(
-            f"{number:,} seeds are not of the pool: automatic labels are learned from labeled "
-            "images of the pool alone."
-        )
-    if not len(known.automatic) or not read_summary(folder):
-        return known.left_out, notes
-    tasks = [row.task for rows in read_rows_of(folder) for row in rows if row.source == "machine"]
-    again = np.intersect1d(index.find("image_path", tasks), known.automatic)
-    if sources.exclude:
-        again = np.setdiff1d(again, read_excluded(sources.exclude).rows(index))
-    if len(again):
-        notes.append(f"{len(again):,} automatic labels of {folder} are decided anew.")
-    return np.setdiff1d(known.left_out, again), notes
+def _of_use(known: Known, options: AutoOptions) -> list[str]:
+    """Notes on what counts here; a lost uniform draw does where there might have been enough."""
+    draws = int(known.labeled.drawn.sum()) + sum(known.lost.values())
+    enough = draws >= options.enough_drawn
+    return [note for note in known.notes if enough or note not in known.lost]
 
 
-def _replaced(folder: str) -> list[str]:
-    people = read_summary(folder).get("people")
+def _of_seeds(known: Known) -> list[str]:
+    if known.examples is None:
+        return []
+    number = count(len(known.examples.vectors), "seed")
+    return [f"{number} that the pool does not hold: to learn from, not to prove by."]
+
+
+def _carried(known: Known) -> dict[str, object]:
+    """What each line of the rest has to carry: it is a round, and knew of as many labels."""
+    return {WHY: "rest", "gandt-round": known.round, "gandt-labeled": len(known.labeled)}
+
+
+def _replaced(folder: str, earlier: Mapping[str, Any]) -> list[str]:
+    people = earlier.get("people")
     if not people:
         return []
     return [
-        f"{folder} held {people:,} labels that people gave in its audit, and holds them no more: "
-        "name the labels of that audit itself among --labels."
+        f"{folder} held {count(people, 'label')} that people gave in its audit, and holds them no "
+        "more: name the labels of that audit itself among --labels."
     ]
 
 
-def _refusal(made: AutoLabels, options: AutoOptions, folder: str) -> str:
+def _refusal(
+    made: AutoLabels, options: AutoOptions, folder: str, earlier: Mapping[str, Any]
+) -> str:
     """Why nothing is written."""
     if made.refused:
         refusal = made.refused
@@ -217,12 +230,14 @@ def _refusal(made: AutoLabels, options: AutoOptions, folder: str) -> str:
         refusal = "Every image of the pool is labeled or left out: nothing is left to label."
     else:
         refusal = (
-            f"Of the {len(made.rest):,} images that nobody labeled none is sure enough and near "
+            f"Of {count(len(made.rest), 'image')} that nobody labeled none is sure enough and near "
             "enough to the labeled ones to be labeled automatically: label more images by hand, "
             "or lower --guard."
         )
-    if read_summary(folder):
-        refusal += f" {folder} is left as an earlier run made it."
+    if earlier:
+        refusal += (
+            f" {unfinished(folder, earlier) or f'{folder} is left as an earlier run made it.'}"
+        )
     return refusal
 
 

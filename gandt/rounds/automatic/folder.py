@@ -9,8 +9,8 @@
     audit.csv                     what the machine said of that sample, and people later
     summary.json                  the numbers that the command prints; last
 
-A pool may be far larger than memory, so rows come and go in blocks, and files take their places
-together once all of them are whole.
+A pool may be far larger than memory, so rows come and go in blocks. Files take their places once
+all of them are whole, one after another; until the last one has, the summary is marked.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from gandt import storage
 from gandt.errors import ManifestError, StorageError, UsageError
 from gandt.groundtruth.augment import LabeledTask, write_output_manifest
 from gandt.groundtruth.json_lines import MAX_ATTRIBUTE, POOL_URI, SOURCE_REF
+from gandt.groundtruth.label_folder import METHOD, SUMMARY, UNFINISHED
 from gandt.tables import format_csv
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "AutoRow",
     "LabelFiles",
     "check_folder",
+    "marking",
     "read_rows_of",
     "read_summary",
     "task_record",
@@ -55,11 +57,7 @@ __all__ = [
 
 BLOCK = 20_000  # rows that are held at a time
 LABELS, LABELS_CSV, OUTPUT = "labels.parquet", "labels.csv", "output.manifest"
-REST, AUDIT_MANIFEST, AUDIT, SUMMARY = (
-    *("rest.manifest", "audit.manifest", "audit.csv"),
-    "summary.json",
-)
-METHOD = "autolabel"  # in the summary: tells the folder from that of a round
+REST, AUDIT_MANIFEST, AUDIT = "rest.manifest", "audit.manifest", "audit.csv"
 _FILES = frozenset({LABELS, LABELS_CSV, OUTPUT, REST, AUDIT_MANIFEST, AUDIT, SUMMARY})
 _SCHEMA = pa.schema(
     [
@@ -175,6 +173,24 @@ def writing(uri: str) -> Iterator[BinaryIO]:
         yield file
 
 
+@contextmanager
+def marking(
+    folder: str, stopped: Literal["labels", "audit"], summary: Mapping[str, object]
+) -> Iterator[None]:
+    """Mark the folder as unfinished if the block succeeds; to be left before any of its files.
+
+    Parameters
+    ----------
+    stopped
+        Which of the two was, where the summary that comes last never comes.
+    summary
+        What is to be remembered then.
+    """
+    yield
+    with writing(f"{folder}/{SUMMARY}") as file:
+        write_summary(file, {**summary, UNFINISHED: stopped})
+
+
 def read_rows_of(folder: str) -> Iterator[list[AutoRow]]:
     """Stream the rows of `labels.parquet`, in blocks.
 
@@ -259,8 +275,13 @@ def task_record(task: str, reference: str, **more: object) -> dict[str, object]:
     return record
 
 
-def read_summary(folder: str) -> dict[str, Any]:
+def read_summary(folder: str, *, damaged: bool = False) -> dict[str, Any]:
     """Read what an earlier run said; empty where the folder is none of ours.
+
+    Parameters
+    ----------
+    damaged
+        Whether a damaged one is as good as none, for it will be written anew.
 
     Raises
     ------
@@ -272,7 +293,9 @@ def read_summary(folder: str) -> dict[str, Any]:
         return {}
     try:
         summary = json.loads(storage.read_bytes(uri))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        if damaged:
+            return {}
         raise StorageError(f"{uri} is not JSON ({error}): run `gandt autolabel` again.") from error
     return summary if isinstance(summary, dict) and summary.get("method") == METHOD else {}
 

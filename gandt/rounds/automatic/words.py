@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from gandt.active.autolabel import ENOUGH_DRAWN, AutoLabels, AutoOptions
+from gandt.active.autolabel import AutoLabels, AutoOptions
 from gandt.active.labeled import Labeled
 
 __all__ = ["Automatic"]
@@ -28,6 +28,7 @@ class Automatic:
     created: datetime
     notes: tuple[str, ...]
     refusal: str = ""  # why nothing was written; "" where the folder was
+    chosen: int = 0  # labels that were chosen to find a class
 
     @property
     def copies(self) -> int:
@@ -51,7 +52,7 @@ class Automatic:
         options = self.options
         whom = "those of each class" if options.each else "these labels"
         like = "the labels were"
-        if self.drawn >= ENOUGH_DRAWN:
+        if self.drawn >= self.options.enough_drawn:
             like = f"the {self.drawn:,} uniform ones were"
         return (
             f"{_percent(options.target_accuracy)} of {whom} are right, with "
@@ -60,13 +61,12 @@ class Automatic:
 
     def caution(self) -> str:
         """Say what the promise does not tell of this pool."""
-        if self.drawn >= ENOUGH_DRAWN:
+        if self.drawn >= self.options.enough_drawn:
             return "It holds for no single class that nobody labeled: the audit tells of those too."
-        chosen = int((self.labeled.sought >= 0).sum())
-        if chosen:
+        if self.chosen:
             return (
-                f"{chosen:,} of the {len(self.labeled):,} labels were chosen to find a class, so "
-                "they hold more of it than the pool does: the audit decides whether the promise "
+                f"{self.chosen:,} of the {len(self.labeled):,} labels were chosen to find a class, "
+                "so they hold more of it than the pool does: the audit decides whether the promise "
                 "is kept here."
             )
         return (
@@ -85,7 +85,7 @@ class Automatic:
         names = [f"{self.labeled.classes[at]} {counts[at] / len(self.labeled):.1%}" for at in rare]
         more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
         return (
-            f"{_percent(wrong)} of wrong labels are within the promise, and classes that are "
+            f"The promise allows {_percent(wrong)} of the labels to be wrong, and classes that are "
             f"hardly more than that may hide among them (of the labels: "
             f"{', '.join(names[:_SHOWN])}{more}): find those first, with `gandt next`."
         )

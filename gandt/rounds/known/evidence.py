@@ -1,10 +1,14 @@
 """Labels by row of an index: evidence put together, and uniform draws found again.
 
 Order counts, for estimates rest on what was labeled before each uniform draw: seeds first, then
-files without the number of a round in the order given, then rounds by their number. People's checks
-of automatic labels have no round; they stand before the first one that counted them. An image that
-was asked again (`again`) has more evidence than before: probabilities are multiplied, answers add
-up. Of any other image that several files name the later label counts.
+files without the number of a round in the order given, then rounds by their number; what automatic
+labels left to people is a round as well. People's checks of automatic labels have no round; they
+stand before the first one that counted them. An image that was asked again (`again`) has more
+evidence than before: probabilities are multiplied, answers add up. Of any other image that several
+files name the later label counts.
+
+Labeled images may leave the pool. A draw could not hit those that were labeled before it, so that
+it says of the others what it said before; those labeled later go with it as what was found since.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gandt.active.labeled import Labeled, Slice
+from gandt.active.labeled import Gone, Labeled, Slice
 from gandt.active.logistic import Floats
 from gandt.errors import UsageError
 from gandt.index.folder import Index
@@ -26,9 +30,12 @@ from gandt.words import count
 __all__ = ["Evidence", "live_rows"]
 
 _UNNUMBERED, _SEEDS = 0, -1  # in place of the number of a round, and of a file
+_GONE = -1  # in place of the row of an image that the index does not hold
 _AGAIN, _UNIFORM, _AUDIT = "again", "uniform", "audit"
+_FOR_A_CLASS = ("select", "find")  # what chose an image in order to find a class
 
 _Told = tuple[str, float, int]  # label, confidence, answers
+_Draw = tuple[int, int, int]  # a round, and what its lines say of its uniform draw
 _Place = tuple[int, int, LabelRow]  # row of the index, number of the file, what it says
 
 
@@ -41,6 +48,15 @@ class _Entry:
     sought: str
     before: list[_Told]
     now: list[_Told]
+
+
+@dataclass(slots=True)
+class _Gone:
+    """What was said last of an image that the index does not hold any more, and what drew it."""
+
+    label: str
+    confidence: float
+    drawn: set[_Draw]
 
 
 class Evidence:
@@ -60,12 +76,16 @@ class Evidence:
         self._entries: dict[int, _Entry] = {}
         self._automatic: set[int] = set()
         self.checked: list[int] = []  # rows of which people checked an automatic label
+        self.chosen: set[int] = set()  # rows that were chosen to find a class
+        self.lost: dict[str, int] = {}  # notes on draws that estimates leave out; images of each
         self._unexplained: dict[int, None] = {}  # rows asked again of which nothing was known
         self._replaced: dict[int, None] = {}
         # By round and what its lines say of the draw: rows that were drawn uniformly.
-        self._drawn: dict[tuple[int, int, int], set[int]] = defaultdict(set)
-        self._thinned: set[tuple[int, int, int]] = set()  # draws of which images are gone
-        self._stood: dict[int, int] = {}  # labeled images before a round
+        self._drawn: dict[_Draw, set[int]] = defaultdict(set)
+        # Labeled images that the index does not hold: label and confidence; their places by name.
+        self._gone: list[_Gone] = []
+        self._gone_at: dict[str, int] = {}
+        self._stood: dict[int, tuple[int, int]] = {}  # before a round: labeled images, and gone
         self._unsure = 0  # labels without a confidence
 
     @property
@@ -77,6 +97,11 @@ class Evidence:
         """Note seeds by their row, before anything else; nobody doubts them."""
         for row, name in seeds.items():
             self._entries[row] = _Entry(_SEEDS, _SEEDS, "", [], [(name, 1.0, 1)])
+
+    def add_gone(self, seeds: Iterable[tuple[str, str]]) -> None:
+        """Note names and classes of seeds that the pool held once, before anything else."""
+        for uri, name in seeds:
+            self._put_gone((uri,), name, 1.0, None)
 
     def add_files(self, files: Sequence[LabelFile]) -> None:
         """Note the labels of files, by round and in the order of the files; once, all together.
@@ -103,12 +128,12 @@ class Evidence:
                     missing[said.names[0]] = None
                 held = held or (row is not None and said.label is not None)
                 if row is None:
-                    if said.asked is not None and said.asked.why == _UNIFORM:
-                        self._thinned.add(_draw_of(said.asked))
-                    continue
+                    if said.label is None or said.source == "machine":
+                        continue
+                    row = _GONE
                 number = said.asked.round if said.asked is not None else _UNNUMBERED
                 audit = said.asked is not None and said.asked.why == _AUDIT
-                if audit:
+                if audit and row != _GONE:
                     self.checked.append(row)
                 if number == _UNNUMBERED and (with_machine or audit):
                     late.append((row, at, said))
@@ -117,10 +142,10 @@ class Evidence:
         self._say_missing(missing, held)
         for number in sorted(rounds):
             told = max(said.asked.labeled if said.asked else -1 for _, _, said in rounds[number])
-            if told > len(self._entries):
+            if told > len(self._entries) + len(self._gone):
                 self._add(late)
                 late = []
-            self._stood[number] = len(self._entries)
+            self._stood[number] = len(self._entries), len(self._gone)
             self.last_round = max(self.last_round, number)
             self._add(rounds[number])
         self._add(late)
@@ -132,6 +157,10 @@ class Evidence:
         """Note what was said at a time."""
         for row, file, said in places:
             asked = said.asked
+            sure = self.accuracy if said.confidence is None else said.confidence
+            if row == _GONE and said.label is not None:
+                self._put_gone(said.names, said.label, sure, asked)
+                continue
             if asked is not None and asked.why == _UNIFORM and asked.round:
                 self._drawn[_draw_of(asked)].add(row)
             if said.label is None:
@@ -139,8 +168,10 @@ class Evidence:
             if said.source == "machine":
                 self._automatic.add(row)
                 continue
+            why = asked.why if asked is not None else ""
+            if why in _FOR_A_CLASS and said.source == "human" and row not in self._entries:
+                self.chosen.add(row)
             self._unsure += said.confidence is None
-            sure = self.accuracy if said.confidence is None else said.confidence
             self._put(row, (said.label, sure, said.answers), asked, file)
 
     def _put(self, row: int, told: _Told, asked: Asked | None, file: int) -> None:
@@ -164,6 +195,18 @@ class Evidence:
         elif number != entry.round:  # else two files of one round tell of the same answers
             entry.before += entry.now
         entry.now, entry.file, entry.round = [told], file, number
+
+    def _put_gone(self, names: Sequence[str], label: str, sure: float, asked: Asked | None) -> None:
+        """Note a label of an image that the index does not hold."""
+        at = next((self._gone_at[name] for name in names if name in self._gone_at), None)
+        if at is None:
+            at = len(self._gone)
+            self._gone.append(_Gone(label, sure, set()))
+        self._gone_at.update(dict.fromkeys(names, at))
+        gone = self._gone[at]
+        gone.label, gone.confidence = label, sure
+        if asked is not None and asked.why == _UNIFORM and asked.round:
+            gone.drawn.add(_draw_of(asked))
 
     def _say_missing(self, missing: Mapping[str, None], held: bool) -> None:
         if not missing:
@@ -253,43 +296,55 @@ class Evidence:
         automatic = self.automatic
         shut = np.setdiff1d(np.union1d(automatic, excluded), list(self._entries))
         asked_of = self.index.live_rows - len(shut)
-        for draw, drawn in sorted(self._drawn.items()):
-            (number, before, unlabeled), rows = draw, sorted(drawn)
-            stood, gone = self._stood[number], before + unlabeled - asked_of
+        for draw in sorted(set(self._drawn).union(*(each.drawn for each in self._gone))):
+            (number, before, unlabeled), rows = draw, sorted(self._drawn.get(draw, ()))
+            stood, missing = self._stood[number]
+            since = tuple(
+                Gone(each.label, each.confidence, draw in each.drawn)
+                for each in self._gone[missing:]
+            )
+            seen = len(rows) + sum(each.drawn for each in since)
+            before_gone = before - stood  # of those labeled before it, which it could not draw
+            # Images that left the pool without a label; below 0: that came into it.
+            gone = before + unlabeled - asked_of - before_gone - len(since)
             reason = ""
-            if before < 0 or unlabeled < len(rows):
+            if before < 0 or unlabeled < seen:
                 reason = "its lines do not say what it was drawn from"
-            elif before != stood:
+            elif not 0 <= before_gone <= missing:
+                are = "is" if missing == 1 else "are"
+                lost = f", and {missing:,} that {are} not in the pool any more" if missing else ""
                 reason = (
-                    f"{before:,} images were labeled before it then, {stood:,} now; labels or "
-                    "images were added or left out since: name the same files every round"
+                    f"{before:,} images were labeled before it then, {stood:,} now{lost}; labels "
+                    "or images were added or left out since: name the same files every round"
                 )
             elif gone < 0:
+                were = "was" if gone == -1 else "were"
                 reason = (
-                    f"it was drawn from {count(unlabeled, 'image')}, not from "
-                    f"{count(-gone, 'other')} that came into the pool since or were left out "
-                    "then"
+                    f"it was drawn from {count(unlabeled, 'image')}; {-gone:,} that came into the "
+                    f"pool since, or {were} left out then, could not be drawn"
                 )
             elif gone and len(shut):
                 left_out = (
                     "automatic labels were made" if len(automatic) else "images were excluded"
                 )
+                lost = ", or are not in the pool any more" if self._gone else ""
                 reason = (
-                    f"it was drawn before the {left_out}, also from images that are left out now"
+                    f"it was drawn before the {left_out}, also from images that are left out "
+                    f"now{lost}"
                 )
-            elif draw in self._thinned or unlabeled - gone < len(rows):
-                reason = "images that it drew have left the pool since, or were replaced"
+            elif unlabeled - gone < seen:
+                reason = "of the images that it was drawn from too many have left the pool since"
             elif any(order.get(row, stood) < stood for row in rows):
                 reason = "an image of it stands among those labeled before; name all files as then"
             if reason:
-                self.notes.append(
-                    f"the uniform draw of round {number} is left out of estimates: {reason}."
-                )
+                note = f"the uniform draw of round {number} is left out of estimates: {reason}."
+                self.notes.append(note)
+                self.lost[note] = seen
             else:
-                yield Slice(np.array(rows, np.int64), unlabeled - gone, before)
+                yield Slice(np.array(rows, np.int64), unlabeled - gone, stood, since)
 
 
-def _draw_of(asked: Asked) -> tuple[int, int, int]:
+def _draw_of(asked: Asked) -> _Draw:
     """What tells the uniform draws of rounds apart."""
     return asked.round, asked.labeled, asked.unlabeled
 

@@ -9,19 +9,24 @@ differ.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gandt.active.frontier import Frontier
-from gandt.active.labeled import Labeled
-from gandt.active.rounds import Examples
+from gandt.active.labeled import Examples, Labeled
 from gandt.errors import UsageError
+from gandt.groundtruth.label_folder import refuted
 from gandt.index.folder import Index
 from gandt.rounds.known.evidence import Evidence, live_rows
 from gandt.rounds.known.frontier_file import read_frontier
-from gandt.rounds.known.labels import find_label_files, read_label_file, read_worker_accuracy
+from gandt.rounds.known.labels import (
+    LabelFile,
+    find_label_files,
+    read_label_file,
+    read_worker_accuracy,
+)
 from gandt.selection.exclude import read_excluded
 from gandt.selection.seeds import LabeledItem, embed_seeds, find_seeds
 from gandt.types import Embedder, FloatArray, IntArray, SeedSet
@@ -49,6 +54,9 @@ class Known:
     worker_accuracy: float  # mean share of right answers
     round: int  # number of the round that would come next
     notes: tuple[str, ...]  # what a person should know, one sentence each
+    chosen: int = 0  # labels of images that were chosen to find a class, by rounds or a selection
+    # Of the notes those on uniform draws that estimates leave out, and the images of each.
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_known(
@@ -59,6 +67,7 @@ def read_known(
     exclude: Sequence[str] = (),
     other: str = "Other",
     attribute: str | None = None,
+    anew: str = "",
     load: Callable[[], Embedder],
     exact: bool | None = None,
     max_pixels: int = MAX_PIXELS,
@@ -79,6 +88,9 @@ def read_known(
         The contrast class; seeds alone must name another class as well.
     attribute
         The label attribute of output manifests that hold several.
+    anew
+        A folder whose automatic labels are decided anew: they count as none, as do those of a
+        folder whose audit refuted them.
     load
         Called once, and only when a seed is not in the index yet.
     exact
@@ -98,11 +110,12 @@ def read_known(
         )
     locations = find_label_files(labels)
     files = [read_label_file(location, attribute=attribute) for location in locations]
+    files, about_anew = _without_automatic(files, anew)
     accuracy, about_workers = read_worker_accuracy(locations)
     frontier, about_frontier = read_frontier(locations, index.rows)
     evidence = Evidence(index, WORKER_ACCURACY if accuracy is None else accuracy)
     evidence.notes += [note for file in files for note in file.notes]
-    evidence.notes += [*about_workers, *about_frontier]
+    evidence.notes += [*about_workers, *about_frontier, *about_anew]
     beside: list[_Beside] = []
     classes: tuple[str, ...] = ()
     if seeds:
@@ -141,7 +154,29 @@ def read_known(
         evidence.accuracy,
         evidence.last_round + 1,
         (*evidence.notes, *about_excluded),
+        len(evidence.chosen),
+        evidence.lost,
     )
+
+
+def _without_automatic(files: list[LabelFile], anew: str) -> tuple[list[LabelFile], list[str]]:
+    """Leave out what a machine said in one folder, and in those whose audit refuted it."""
+    kept = []
+    dropped: dict[str, set[str]] = defaultdict(set)  # tasks by folder, whichever files tell them
+    for file in files:
+        folder = file.location.rpartition("/")[0]
+        machine = {row.names[0] for row in file.rows if row.source == "machine"}
+        if machine and (folder == anew or refuted(folder)):
+            dropped[folder] |= machine
+            file = replace(file, rows=tuple(row for row in file.rows if row.source != "machine"))
+        kept.append(file)
+    notes = []
+    for folder, tasks in dropped.items():
+        labels = f"{count(len(tasks), 'automatic label')} of {folder}"
+        are, them = ("is", "it") if len(tasks) == 1 else ("are", "them")
+        end = "decided anew" if folder == anew else f"not used: its audit refuted {them}"
+        notes.append(f"{labels} {are} {end}.")
+    return kept, notes
 
 
 def _of_people(seeds: list[LabeledItem]) -> list[LabeledItem]:
@@ -191,6 +226,13 @@ def _add_seeds(evidence: Evidence, seeds: SeedSet) -> list[_Beside]:
         else:
             beside.append((name, uri, vector))
     evidence.add_seeds(in_pool)
+    # By their bytes alone: a file that was replaced under its name is another image.
+    names = {sha256: name for name, _, sha256, _ in flat if sha256 and sha256 not in by_bytes}
+    gone = np.intersect1d(index.find("sha256", sorted(names)), index.dead)
+    of = index.values("sha256", gone)
+    evidence.add_gone(
+        (uri, names[sha256]) for uri, sha256 in zip(index.uris(gone), of, strict=True)
+    )
     if several:
         evidence.notes.append(
             f"{count(len(several), 'seed')} left out that are of more than one class, for "

@@ -52,7 +52,7 @@ WANTED = "name a round's labels.csv, its folder, or the output manifest of its j
 _IMAGES = tuple(dict.fromkeys(("image_path", "uri", "task", *PATH_COLUMNS)))
 _WORKERS = frozenset({"worker", "worker_id", "worker id", "annotator"})
 _SOURCES: dict[str, Source] = {"machine": "machine", "gold": "gold"}
-_TRACES = tuple(f'"{key}"'.encode() for key in ("gandt-round", POOL_URI, "audit"))
+_TRACES = tuple(f'"{key}"'.encode() for key in ("gandt-round", "gandt-rank", POOL_URI, "audit"))
 _HELD = {
     "multi": "several labels per image",
     "mask": "masks",
@@ -64,8 +64,8 @@ _HELD = {
 class Asked:
     """How a round came to ask about an image, as its line in the manifest says."""
 
-    round: int  # from 1; 0: none, as where people check automatic labels
-    why: str  # "find", "learn", "balance", "uniform", "again" or "audit"
+    round: int  # from 1; 0: none, as of `gandt select`, and where people check automatic labels
+    why: str  # "select", "find", "learn", "balance", "uniform", "again", "rest" or "audit"
     sought: str  # the class it was chosen to find; "" where it was chosen for another reason
     labeled: int  # images of the pool that were labeled at the time; -1: not said
     unlabeled: int  # those that the uniform slice was drawn from; -1: not said
@@ -329,7 +329,8 @@ def _asked(line: Mapping[str, object]) -> Asked | None:
     number = max(_whole(line.get("gandt-round")), 0)
     why, sought = line.get(WHY), line.get("gandt-class")
     if not number and why != "audit":
-        return None
+        selected = isinstance(sought, str) and _whole(line.get("gandt-rank")) > 0
+        return Asked(0, "select", "", -1, -1) if selected else None
     return Asked(
         number,
         why if isinstance(why, str) else "",

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from gandt import storage
 from gandt.errors import UsageError
+from gandt.groundtruth.label_folder import refuse_unfinished
 from gandt.groundtruth.manifest import is_manifest
 from gandt.pool.globs import has_wildcards, matches, matching_folders, matching_objects
 from gandt.rounds.known.label_rows import (
@@ -77,6 +78,8 @@ def find_label_files(labels: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for label in labels:
+        if not label.strip():
+            raise UsageError(f"--labels {label!r} is no path; {WANTED}.")
         location = storage.normalize(label)
         if storage.find(location) is not None:
             found.append(location)
@@ -142,8 +145,9 @@ def read_label_file(location: str, *, attribute: str | None = None) -> LabelFile
     UsageError
         It is no file of labels, or does not say one class of each image.
     ManifestError, StorageError
-        It cannot be read.
+        It cannot be read, or lies among automatic labels whose files are not all of one run.
     """
+    refuse_unfinished(location.rpartition("/")[0])
     suffix = PurePosixPath(location).suffix.lower()
     lines = suffix in (".jsonl", ".ndjson")
     if has_labels_on_lines(location) if lines else suffix not in _TABLES and is_manifest(location):

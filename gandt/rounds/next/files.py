@@ -27,7 +27,7 @@ from gandt.rounds.known.frontier_file import write_frontier
 from gandt.rounds.next.plan import Plan
 from gandt.words import count
 
-__all__ = ["NextFiles", "check_destination", "write_plan"]
+__all__ = ["NextFiles", "check_destination", "default_destination", "write_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,10 @@ def check_destination(out: str) -> None:
         It cannot be read.
     """
     if out.endswith("/") or storage.is_folder(out):
-        folder = out.rstrip("/")
-        raise UsageError(f"--out {out} is a folder; name a file in it, as {folder}/next.manifest.")
+        folder = out.rstrip("/") if out.rstrip("/") != "s3:" else "s3://bucket"
+        raise UsageError(
+            f"--out {out} is a folder; name a file in it, as {folder}/round2.manifest."
+        )
     if not storage.exists(out):
         return
     first = _first_line(out)
@@ -71,6 +73,26 @@ def check_destination(out: str) -> None:
             f"--out {out} holds labels, which would be lost: name another file, and give it to "
             "--labels."
         )
+
+
+def default_destination(number: int) -> str:
+    """Give the manifest of a round that nobody named: `round3.manifest`, here.
+
+    Raises
+    ------
+    UsageError
+        There is such a file, and it is not of this round: as `gandt select` writes the first one.
+    StorageError
+        It cannot be read.
+    """
+    out = f"round{number}.manifest"
+    check_destination(out)
+    if storage.exists(out) and "gandt-round" not in (_first_line(out) or {}):
+        raise UsageError(
+            f"{out} is there, and no earlier `gandt next` wrote it: name the manifest of this "
+            "round with --out."
+        )
+    return out
 
 
 def write_plan(

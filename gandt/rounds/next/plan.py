@@ -23,7 +23,7 @@ from gandt.rounds.known.labels import find_label_files
 from gandt.rounds.next.selection import as_selection
 from gandt.types import Selection
 
-__all__ = ["UNSURE", "Group", "Plan", "plan_next", "plan_round"]
+__all__ = ["UNSURE", "Complete", "Group", "Plan", "plan_next", "plan_round", "unsure"]
 
 UNSURE = 0.8  # as `gandt aggregate` has it: labels below are in its relabel.manifest
 _ORDER = ("find", "learn", "balance", "uniform", "again")
@@ -45,6 +45,31 @@ class Group:
             "class": self.name,
             "images": self.images,
             "finds": None if self.finds is None else round(self.finds, 2),
+        }
+
+
+class Complete(UsageError):
+    """There is no next round, for all is labeled: the natural end, with all that is known."""
+
+    def __init__(self, index: Index, known: Known, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.known = known
+        self.reason = reason
+
+    def as_json(self) -> dict[str, object]:
+        """As a plan has it, with nothing in it."""
+        return {
+            **_known_as_json(self.index, self.known),
+            "images": 0,
+            "chosen": [],
+            "scored": None,
+            "targets": [],
+            "estimates": [],
+            "outlooks": [],
+            "stop": True,
+            "reasons": [self.reason],
+            "notes": list(self.known.notes),
         }
 
 
@@ -73,13 +98,6 @@ class Plan:
     def notes(self) -> tuple[str, ...]:
         """What a person should know, one sentence each."""
         return (*self.known.notes, *self.round.notes)
-
-    def unsure(self) -> dict[str, int]:
-        """Labels by class that people should be asked again, where there are any."""
-        labeled = self.known.labeled
-        codes = labeled.codes[(labeled.confidence < UNSURE) & (labeled.codes >= 0)]
-        counts = np.bincount(codes, minlength=len(labeled.classes)).tolist()
-        return {name: n for name, n in zip(labeled.classes, counts, strict=True) if n}
 
     def dry(self) -> dict[str, int]:
         """For each class to find, the latest labels in a row that were chosen for it in vain.
@@ -151,16 +169,9 @@ class Plan:
 
     def as_json(self) -> dict[str, object]:
         """Everything that is said of the round, in plain values."""
-        labeled, round_ = self.known.labeled, self.round
-        examples = self.known.examples
+        round_ = self.round
         return {
-            "round": self.known.round,
-            "pool": self.index.live_rows,
-            "labeled": dict(zip(labeled.classes, labeled.counts().tolist(), strict=True)),
-            "unsure": self.unsure(),
-            "examples": 0 if examples is None else len(examples.vectors),
-            "automatic": len(self.known.automatic),
-            "left_out": len(self.known.left_out),
+            **_known_as_json(self.index, self.known),
             "images": len(round_),
             "chosen": [group.as_json() for group in self.groups()],
             "scored": round(round_.scored, 6),
@@ -195,6 +206,27 @@ class Plan:
         }
 
 
+def unsure(known: Known) -> dict[str, int]:
+    """Count labels by class that people should be asked again, where there are any."""
+    labeled = known.labeled
+    codes = labeled.codes[(labeled.confidence < UNSURE) & (labeled.codes >= 0)]
+    counts = np.bincount(codes, minlength=len(labeled.classes)).tolist()
+    return {name: n for name, n in zip(labeled.classes, counts, strict=True) if n}
+
+
+def _known_as_json(index: Index, known: Known) -> dict[str, object]:
+    labeled, examples = known.labeled, known.examples
+    return {
+        "round": known.round,
+        "pool": index.live_rows,
+        "labeled": dict(zip(labeled.classes, labeled.counts().tolist(), strict=True)),
+        "unsure": unsure(known),
+        "examples": 0 if examples is None else len(examples.vectors),
+        "automatic": len(known.automatic),
+        "left_out": len(known.left_out),
+    }
+
+
 def plan_next(
     index: str,
     labels: Sequence[str],
@@ -222,7 +254,9 @@ def plan_next(
     Raises
     ------
     UsageError
-        There is nothing to begin with, a class to find is unknown, or nothing is left to choose.
+        There is nothing to begin with, or a class to find is unknown.
+    Complete
+        Every image is labeled, left out or a copy: there is nothing to choose.
     IndexFolderError, StorageError, SeedError
         Something cannot be read.
     """
@@ -256,8 +290,13 @@ def plan_round(index: Index, known: Known, options: RoundOptions) -> Plan:
     Raises
     ------
     UsageError
-        A class to find is unknown, or nothing is left to choose.
+        A class to find is unknown.
+    Complete
+        Every image is labeled, left out or a copy: there is nothing to choose.
     """
+    if len(np.union1d(known.labeled.rows, known.left_out)) == index.live_rows:
+        of = "labeled or left out" if len(known.left_out) else "labeled"
+        raise Complete(index, known, f"Every image of the pool is {of}: there is no next round.")
     settings = index.card.search if index.card else None
     chosen = next_round(
         index,
@@ -270,8 +309,10 @@ def plan_round(index: Index, known: Known, options: RoundOptions) -> Plan:
         worker_accuracy=known.worker_accuracy,
     )
     if not len(chosen):
-        raise UsageError(
+        raise Complete(
+            index,
+            known,
             "Every image that is left is a near-copy of a labeled one, so that no label would tell "
-            "anything new: `gandt autolabel` gives copies the labels of their originals."
+            "anything new: `gandt autolabel` gives copies the labels of their originals.",
         )
     return Plan(index, known, chosen, as_selection(index, known, chosen), options.other)

@@ -24,6 +24,12 @@ from gandt.tables import format_csv
 
 __all__ = ["check_folder", "history_rows", "write_rehearsal"]
 
+_FILES = {
+    "history": "history.csv",
+    "found": "found.svg",
+    "accuracy": "accuracy.svg",
+    "page": "simulation.html",
+}
 COLUMNS = (
     "strategy",
     "draw",
@@ -45,19 +51,28 @@ COLUMNS = (
 
 
 def check_folder(out: str) -> None:
-    """Tell before a long play that its files could not be written.
+    """Tell before a long play that its files could not be written, or not among others.
 
     Raises
     ------
     UsageError
-        There is a file of that name, or of one that the folder would lie in.
+        There is a file of that name, or of one that the folder would lie in, or the folder holds
+        files that are not ours.
     """
-    location = storage.normalize(out)
-    if storage.is_remote(location):
+    folder = storage.normalize(out).rstrip("/")
+    if not storage.is_remote(folder):
+        for path in (Path(folder), *Path(folder).parents):
+            if path.is_file():
+                raise UsageError(f"--out {out}: {path} is a file; name a folder, new or old.")
+    if not storage.is_folder(folder):
         return
-    for path in (Path(location), *Path(location).parents):
-        if path.is_file():
-            raise UsageError(f"--out {out}: {path} is a file; name a folder, new or old.")
+    for entry in storage.list_folder(folder):
+        name = entry.uri.removeprefix(f"{folder}/")
+        if name not in _FILES.values():
+            raise UsageError(
+                f"--out {out} holds other files ({name}); name a new folder, or that of an "
+                "earlier `gandt simulate`."
+            )
 
 
 def write_rehearsal(out: str, played: Rehearsal) -> dict[str, str]:
@@ -69,15 +84,14 @@ def write_rehearsal(out: str, played: Rehearsal) -> dict[str, str]:
         A file cannot be written.
     """
     folder = out.rstrip("/") or "/"
-    files = {
-        "history": ("history.csv", format_csv(history_rows(played))),
-        "found": ("found.svg", svg_file(found_plot(played))),
-        "accuracy": ("accuracy.svg", svg_file(accuracy_plot(played))),
-        "page": ("simulation.html", rehearsal_page(played)),
+    texts = {
+        "history": format_csv(history_rows(played)),
+        "found": svg_file(found_plot(played)),
+        "accuracy": svg_file(accuracy_plot(played)),
+        "page": rehearsal_page(played),
     }
-    written = {}
-    for what, (name, text) in files.items():
-        written[what] = f"{folder}/{name}"
+    written = {what: f"{folder}/{name}" for what, name in _FILES.items()}
+    for what, text in texts.items():
         storage.write_bytes(written[what], text.encode("utf-8", "backslashreplace"))
     return written
 

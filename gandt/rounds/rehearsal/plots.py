@@ -98,12 +98,8 @@ class _Cost:
     """The axis across: images labeled, or answers where some images were asked more often."""
 
     def __init__(self, played: Rehearsal) -> None:
-        options = played.options
-        each = options.played(played.budget, played.targets).answers if options.workers else 1
-        states = [state for games in played.games.values() for game in games for state in game]
-        self.again = any(state.answers != each * state.labels for state in states)
-        self.per_image = each if self.again else 1
-        self._repeat = options.repeat
+        self.again, self.per_image = played.again, played.per_image
+        self._repeat = played.options.repeat
 
     def of(self, mean: Mean) -> float:
         return mean.answers if self.again else mean.labels

@@ -173,6 +173,23 @@ class Rehearsal:
         """Images that could be labeled: all but the seeds."""
         return self.images - len(self.targets) * self.options.seeds
 
+    @property
+    def again(self) -> bool:
+        """Whether some images were asked more often than others, so that answers are the cost."""
+        each = self._answers
+        states = (state for games in self.games.values() for game in games for state in game)
+        return any(state.answers != each * state.labels for state in states)
+
+    @property
+    def per_image(self) -> int:
+        """What a new image costs: its answers where these are the cost, else 1."""
+        return self._answers if self.again else 1
+
+    @property
+    def _answers(self) -> int:
+        options = self.options.played(self.budget, self.targets)
+        return options.answers if options.workers else 1
+
     def means(self, strategy: Strategy) -> tuple[Mean, ...]:
         """States by round; a draw that ended earlier stays as it was."""
         rows: list[Mean] = []

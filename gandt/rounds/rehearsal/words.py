@@ -19,9 +19,11 @@ __all__ = [
     "NAMES",
     "amount",
     "commonest",
+    "conclusion",
     "how_played",
     "joined",
     "lines",
+    "milestones",
     "share",
     "sought",
     "standings",
@@ -37,12 +39,16 @@ NAMES: dict[Strategy, str] = {
     "random": "random order",
 }
 _SHOWN = 6  # classes that a line names before the rest is only counted
+_PARTS = {"half": 0.5, "80%": 0.8, "90%": 0.9, "all": 1.0}  # of what there is to find
+_EN = "\N{EN DASH}"  # where there is nothing to tell
+_ROUNDING = 1e-9  # a mean of whole numbers may miss one by so much
 
 
 def lines(played: Rehearsal) -> Iterator[str]:
     """Say it in a terminal."""
     yield f"{'sought':<12} {sought(played)}"
     yield f"{'played':<12} {how_played(played)}"
+    yield f"{'found':<12} {conclusion(played)}"
     yield ""
     table = standings(played)
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
@@ -58,12 +64,12 @@ def sought(played: Rehearsal) -> str:
     """What there was to be found."""
     total, seeds = sum(played.there), played.options.seeds
     names = joined(played.targets, _SHOWN)
-    share = (total + seeds * len(played.targets)) / played.images
-    each = " of each" if len(played.targets) > 1 else ""
-    images = "image" if total == 1 else "images"
+    images = total + seeds * len(played.targets)
+    of, each = ("of ", " of each") if len(played.targets) > 1 else ("", "")
     return (
-        f"{names}: {total:,} {images} to find besides {seeds:,}{each} as seeds; "
-        f"{share:.1%} of {played.images:,}"
+        f"{images:,} images are {of}{names}, {images / played.images:.1%} of {played.images:,}: "
+        f"{seeds:,}{each} {'is a seed' if seeds == 1 and not each else 'are seeds'}, "
+        f"{total:,} to find"
     )
 
 
@@ -85,6 +91,64 @@ def how_played(played: Rehearsal) -> str:
     return text
 
 
+def conclusion(played: Rehearsal) -> str:
+    """Say how many were found for what, and how many by other ways for as much.
+
+    It is of the last milestone that our rounds reached, or else of the end; follows "found".
+    """
+    ours, there = played.means("rounds"), sum(played.there)
+    last = len(ours) - 1
+    at, found = last, f"{amount(sum(ours[last].found))} of {there:,}"
+    for words, part in reversed(_PARTS.items()):
+        reached = _reached(played, "rounds", part)
+        if reached is not None:
+            at, found = reached, f"{words} {'' if part == 1 else 'of '}{there:,}"
+            break
+    answers = f" ({_counted(ours[at].answers, 'answer')})" if played.options.workers else ""
+    expected = there * min(_spent(played, ours[at]) / played.per_image / played.open, 1)
+    beside = []
+    for strategy in played.games:
+        if strategy not in ("rounds", "random"):
+            theirs = played.means(strategy)[: at + 1][-1]  # the pool may have ended before
+            beside.append(f"{NAMES[strategy]} found {amount(sum(theirs.found))}")
+    beside.append(f"chance would find {amount(expected)}")
+    spent = f"{_counted(ours[at].labels, 'label')}{answers}"
+    said = f"{found} within {spent}, where {joined(beside)}"
+    if sum(ours[last].found) > sum(ours[at].found):
+        total, labels = amount(sum(ours[last].found)), _counted(ours[last].labels, "label")
+        said += f"; {total} within {labels}"
+    return said
+
+
+def milestones(played: Rehearsal) -> list[list[str]]:
+    """Give a table of what was spent until so many were found: a head, and a row per strategy.
+
+    Images labeled, or answers where some were asked more often; told by the end of the round that
+    first got so far in the mean, a dash where none did. Chance is what random order is expected to
+    take, which may lie far beyond the rounds played.
+    """
+    rows = [["", *_PARTS]]
+    for strategy in played.games:
+        if strategy != "random":
+            means = played.means(strategy)
+            reached = [_reached(played, strategy, part) for part in _PARTS.values()]
+            spent = [None if at is None else _spent(played, means[at]) for at in reached]
+            rows.append([NAMES[strategy], *(_EN if n is None else amount(n) for n in spent)])
+    expected = [part * played.open * played.per_image for part in _PARTS.values()]
+    return [*rows, ["chance", *(f"{n:,.0f}" for n in expected)]]
+
+
+def _spent(played: Rehearsal, mean: Mean) -> float:
+    return mean.answers if played.again else mean.labels
+
+
+def _reached(played: Rehearsal, strategy: Strategy, part: float) -> int | None:
+    """Give the first round after which a share of what was there had been found."""
+    wanted = part * sum(played.there) - _ROUNDING
+    means = played.means(strategy)
+    return next((at for at, mean in enumerate(means) if sum(mean.found) >= wanted), None)
+
+
 def standings(played: Rehearsal) -> list[list[str]]:
     """Give a table of what was reached in the end: a head, and a row per strategy."""
     people = played.options.workers > 0
@@ -103,7 +167,9 @@ def standings(played: Rehearsal) -> list[list[str]]:
         ]
         row += [amount(last.answers), share(last.right)] if people else []
         row.append(share(last.reached))
-        row += [amount(last.automatic), share(last.automatic_right)] if automatic else []
+        if automatic:
+            made = [game[-1].automatic for game in played.games[strategy]]
+            row += [_span(made), share(last.automatic_right)]
         rows.append([*row, share(last.scored)])
     return rows
 
@@ -233,10 +299,14 @@ def amount(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
+def _counted(value: float, noun: str) -> str:
+    return f"{amount(value)} {noun if value == 1 else noun + 's'}"
+
+
 def share(value: float) -> str:
     """Write a share in percent; a dash where there is none."""
     if math.isnan(value):
-        return "\N{EN DASH}"
+        return _EN
     text = f"{value:.1%}"
     return "> 99.9%" if text == "100.0%" and value < 1 else text.replace("100.0%", "100%")
 
