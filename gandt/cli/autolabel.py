@@ -194,8 +194,8 @@ def _say_labeled(made: Automatic, json: bool, *, other: str, launched: bool) -> 
     if made.refusal:
         if made.made.refused:
             note(
-                "note: images drawn uniformly prove the most (gandt next --goal learn --uniform "
-                "0.3); where that does not help either, look at the labels themselves."
+                "note: images drawn uniformly prove the most (gandt next --uniform 1), once people "
+                "are sure of them; where that does not help either, look at the labels themselves."
             )
         raise AnswerError(_here(made.refusal))
     if json:

@@ -147,7 +147,7 @@ def test_a_refusal_is_one_sentence_and_writes_nothing(
         "gandt: Nothing can be labeled automatically yet: 50 labeled images are certain where 59 "
         "without a mistake are the fewest that prove 95%. Label more images by hand."
     )
-    assert "gandt next --goal learn --uniform 0.3" in err
+    assert "gandt next --uniform 1" in err
     assert not (tmp_path / "auto").exists()
     out, _ = say("autolabel", "labels1.csv", "--json", code=1)
     said = json.loads(out)

@@ -172,7 +172,7 @@ def test_a_refuted_promise_says_what_to_do(folder: Path) -> None:
     found = audit(folder, people(folder, wrong(folder, 20)))
     assert (found.verdict, found.measured.right) == ("refuted", 80)
     assert found.advice.startswith(f"do not use the machine's labels in {folder}/auto: label more")
-    assert "gandt next --uniform 0.3" in found.advice
+    assert "gandt next --uniform 1" in found.advice
 
 
 def test_wrong_labels_are_told_by_the_class_that_the_machine_gave(folder: Path) -> None:

@@ -289,7 +289,7 @@ def _advice(
         )
     return (
         f"{first}do not use the machine's labels in {folder}: label more images by hand, best "
-        "drawn uniformly (`gandt next --uniform 0.3`), and run `gandt autolabel` anew with those "
+        "drawn uniformly (`gandt next --uniform 1`), and run `gandt autolabel` anew with those "
         "labels and the audit's"
     )
 

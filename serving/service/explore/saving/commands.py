@@ -59,7 +59,11 @@ def select_command(
     if other != DEFAULT_OTHER:
         words += ["--other", other]
     usual = SelectOptions()
+    # How many images is said once, for the command takes one of the three.
+    unsaid = {"budget", "per_class"} if options.quotas else {"budget"} if options.per_class else ()
     for field in _OPTIONS:
+        if field in unsaid:
+            continue
         value = getattr(options, field)
         if value is not None and value != getattr(usual, field):
             words += [f"--{field.replace('_', '-')}", str(value)]
