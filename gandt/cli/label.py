@@ -124,6 +124,7 @@ def label(
         lease=60 * lease,
         examples=(lambda offered: read_examples(examples, offered)) if examples else None,
     )
+    following = _following(manifest, folder)
     queue = open_queue(manifest, folder, options)
     try:
         desk = Desk(queue, [queue.join(name) for name in names], review=review)
@@ -148,7 +149,7 @@ def label(
     if json:
         typer.echo(json_module.dumps({"event": "closed", **summary.as_json()}, ensure_ascii=False))
         return
-    for name, value in _lines(summary, problems, folder, _following(manifest, folder)):
+    for name, value in _lines(summary, problems, folder, following):
         typer.echo(f"{name:<10}{value}")
 
 

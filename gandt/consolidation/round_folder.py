@@ -105,7 +105,8 @@ def write_round(
             f"{folder} cannot hold the name {error.object[:80]!a}, which is not valid Unicode: "
             "rename the file or the label."
         ) from error
-    _write_summary(folder, {UNFINISHED: "round"})
+    # With all else, for who counts these answers again knows the classes from it alone.
+    _write_summary(folder, {**summary, UNFINISHED: "round"})
     for name, data in tables.items():
         storage.write_bytes(f"{folder}/{name}", data)
     write_output_manifest(

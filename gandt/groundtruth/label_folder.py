@@ -72,8 +72,15 @@ def refuted(folder: str) -> bool:
 def _summary(folder: str) -> dict[str, Any]:
     """Read it; empty where there is none, or where it is somebody else's or damaged."""
     uri = f"{folder}/{SUMMARY}"
-    if storage.find(uri) is None:
-        return {}
+    try:
+        if storage.find(uri) is None:
+            return {}
+    except storage.ServiceFailure:
+        raise
+    except StorageError:
+        if not storage.is_remote(uri):
+            raise
+        return {}  # who may read but not list is denied what is not there
     try:
         summary = json.loads(storage.read_bytes(uri))
     except (ValueError, RecursionError):

@@ -397,6 +397,19 @@ def test_what_select_wrote_is_not_replaced_by_a_name_that_nobody_gave(say: Say, 
     assert (pool / "round1.manifest").read_text() == line
 
 
+def test_the_manifest_of_another_round_is_not_replaced_by_a_name_that_nobody_gave(
+    say: Say, pool: Path
+) -> None:
+    ask = ("next", "--seeds", "seeds.csv", "--budget", 20)
+    say(*ask)
+    labeled(pool, 1)
+    mine = (pool / "round1.manifest").replace(pool / "round2.manifest")
+    before = mine.read_bytes()
+    _, err = say(*ask, "--labels", "round1/", code=2)
+    assert err.startswith("gandt: round2.manifest is there, and is of round 1: ")
+    assert mine.read_bytes() == before
+
+
 def test_where_all_is_labeled_it_says_what_is_known_and_writes_nothing(
     say: Say, pool: Path
 ) -> None:

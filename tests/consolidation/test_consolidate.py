@@ -304,6 +304,26 @@ def test_a_round_of_two_runs_is_read_by_nobody(
     assert len(read_results(str(out)).items) == 2
 
 
+def test_a_stopped_round_that_is_counted_again_keeps_the_numbers_of_its_classes(
+    tmp_path: Path,
+) -> None:
+    """What was not answered is known from the summary alone, whose place the mark takes."""
+    source, out = tmp_path / "answers.csv", tmp_path / "round1"
+    source.write_text("task,worker,label\ns3://pets/a.jpg,ann,cat\ns3://pets/b.jpg,ann,dog\n")
+    run(source, out, replace(OPTIONS, classes=("zebra", "dog", "cat")))
+
+    def numbers() -> list[int]:
+        lines = (out / "output.manifest").read_text().splitlines()
+        return [json.loads(line)["round1"] for line in lines]
+
+    assert numbers() == [2, 1]
+    command = [sys.executable, "-c", CHILD, "workers.csv", "1", str(out), str(out)]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    run(out, out)
+    assert numbers() == [2, 1]
+
+
 def test_a_name_that_cannot_be_written_leaves_the_round_as_it_was(tmp_path: Path) -> None:
     source, out = tmp_path / "answers.csv", tmp_path / "round1"
     source.write_text("task,worker,label\na.jpg,ann,cat\n")

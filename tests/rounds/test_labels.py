@@ -110,6 +110,15 @@ def test_on_s3_all_of_this_is_the_same(bucket: Bucket) -> None:
     assert find(bucket.uri("jobs/gt/"), bucket.uri("jobs/gt")) == [gt]
 
 
+def test_labels_that_may_be_read_but_not_listed_are_read(bucket: Bucket) -> None:
+    """Without permission to list, S3 denies what is not there."""
+    bucket.put("jobs/labels.csv", b"task,label\na.jpg,cat\n")
+    for method in ("HEAD", "GET"):
+        denied = {"status": "403 Forbidden", "code": "AccessDenied"}
+        bucket.server.fail(method=method, path="jobs/summary.json", **denied)
+    assert said(bucket.uri("jobs/labels.csv")) == [("a.jpg", "cat")]
+
+
 @pytest.mark.parametrize("pattern", ["jobs/round*", "jobs/round*/"])
 def test_a_pattern_finds_folders_on_s3_as_on_this_machine(bucket: Bucket, pattern: str) -> None:
     for name in ("round10/labels.csv", "round2/labels.csv", "round2/labels.parquet"):

@@ -87,10 +87,10 @@ def default_destination(number: int) -> str:
     """
     out = f"round{number}.manifest"
     check_destination(out)
-    if storage.exists(out) and "gandt-round" not in (_first_line(out) or {}):
+    if storage.exists(out) and (of := (_first_line(out) or {}).get("gandt-round")) != number:
+        wrote = "no earlier `gandt next` wrote it" if of is None else f"is of round {of}"
         raise UsageError(
-            f"{out} is there, and no earlier `gandt next` wrote it: name the manifest of this "
-            "round with --out."
+            f"{out} is there, and {wrote}: name the manifest of this round with --out."
         )
     return out
 
