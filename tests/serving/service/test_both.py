@@ -297,6 +297,10 @@ def test_whoever_comes_to_a_full_house_takes_the_place_of_who_has_waited_longest
         for _ in range(3 * crowded):
             idle.append(connected(service))
             idle[-1].sendall(first)
+        until = time.monotonic() + 15
+        while len(service.server.server_state.tasks) > crowded:  # requests of those who went
+            assert time.monotonic() < until
+            time.sleep(0.01)
         for _ in range(5):
             assert service.visitor().get("/healthz").status == 200
         assert len(service.server.server_state.connections) <= crowded
