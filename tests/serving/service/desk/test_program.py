@@ -40,6 +40,16 @@ def run(folder: Path, *arguments: str, code: int) -> str:
     return done.stderr
 
 
+def entered(link: str, name: str) -> Visitor:
+    """Come as somebody to a desk that runs as a program, by the link that it printed."""
+    origin = link.partition("/enter")[0]
+    port = int(origin.rpartition(":")[2])
+    where: Any = SimpleNamespace(host="127.0.0.1", port=port, origin=origin, links={name: link})
+    visitor = Visitor(where)
+    visitor.enter(name)
+    return visitor
+
+
 def test_a_port_that_is_taken_is_an_error_with_a_remedy(start: Start, tmp_path: Path) -> None:
     port = str(start().port)
     labels = ("--labels", "a,b", "--out", "other.answers")
@@ -133,15 +143,7 @@ def test_ctrl_c_prints_what_was_labeled_and_what_comes_next(
         assert printed[1] == "labels    cat, dog, Other\n"
         name, link = printed[2].split()
         assert (name, link.rpartition("/")[0].endswith("/enter")) == ("ann", True)
-        origin = link.partition("/enter")[0]
-        where: Any = SimpleNamespace(
-            host="127.0.0.1",
-            port=int(origin.rpartition(":")[2]),
-            origin=origin,
-            links={"ann": link},
-        )
-        ann = Visitor(where)
-        ann.enter("ann")
+        ann = entered(link, "ann")
         ann.answer("cat")
         ann.connection.close()
         process.send_signal(signal.SIGINT)
@@ -182,13 +184,7 @@ def test_what_is_asked_again_is_counted_with_what_was_said_before(
     ) as process:
         assert process.stdout is not None
         link = [first_line(process), *(process.stdout.readline() for _ in range(2))][2].split()[1]
-        origin = link.partition("/enter")[0]
-        port = int(origin.rpartition(":")[2])
-        where: Any = SimpleNamespace(
-            host="127.0.0.1", port=port, origin=origin, links={"dan": link}
-        )
-        dan = Visitor(where)
-        dan.enter("dan")
+        dan = entered(link, "dan")
         dan.answer("cat")
         dan.connection.close()
         process.send_signal(signal.SIGINT)
